@@ -1,0 +1,369 @@
+"""Rules, the graph they form by argument name, and the pure function built from it. Knows no country.
+
+A rule is a small pure function over arrays. Its arguments are other variables by name; the subtree of parameters it
+reads is named in the decorator. `System` collects the rules of a country, finds the ancestors of what is asked and
+evaluates only those, in order, on a `Block` of a population.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsim.errors import RuleError, nearest
+from jaxsim.parameters import Law, Parameters
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A kind of unit: the person, or a group of persons within one household."""
+
+    name: str
+    plural: str
+
+    @property
+    def id_column(self) -> str:
+        return f"{self.name}_id"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Input:
+    """A column that data supplies.
+
+    `kind` is how it is stored and checked: "money", "age", "count" and "flag" are floats in rules, "category" an
+    integer code into `categories`. `low` and `high` bound the valid values. Money of a group may be given on
+    persons: it is summed over the group.
+    """
+
+    name: str
+    entity: Entity
+    label: str
+    unit: str
+    kind: str = "money"
+    default: float = 0.0
+    low: float = -1e12
+    high: float = 1e12
+    categories: tuple[str, ...] = ()
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Block:
+    """A population, or a block of whole households, laid out for compute: a pytree of arrays.
+
+    Persons stand as all heads of tax units, then all their spouses (a row each, empty where there is none), then
+    dependents: a sum over the filers of a unit is a sum of two slices. Groups are sorted by household. Padding rows
+    have weight 0.
+
+    Attributes:
+        columns: inputs by name, [persons] or [units of the entity].
+        links: for (child entity, parent entity) names joined by "_of_": parent row of each child row, int32.
+        weights: household weight carried to each entity's rows, by entity name; 0 on padding and empty rows.
+    """
+
+    columns: dict[str, Any]
+    links: dict[str, Any]
+    weights: dict[str, Any]
+
+    def link(self, child: Entity, parent: Entity) -> Any:
+        return self.links[f"{parent.name}_of_{child.name}"]
+
+    def count(self, entity: Entity) -> int:
+        return self.weights[entity.name].shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A variable computed by law. Call it like the function it wraps."""
+
+    name: str
+    entity: Entity
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+    parameters: Mapping[str, str]
+    unit: str
+    reference: str
+    label: str
+    crossing: bool = False
+    link: str = ""  # the link that a crossing reads
+    module: str = field(default="", compare=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name} of {self.entity}>"
+
+
+def rule(
+    entity: Entity,
+    *,
+    parameters: str | Mapping[str, str] | None = None,
+    unit: str = "USD/year",
+    reference: str = "",
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a function a rule.
+
+    Args:
+        entity: whose variable it is; the arguments must be variables of the same entity.
+        parameters: path of the subtree passed as argument `p`, or several paths by argument name.
+        unit: unit of the result ("USD/year", "/1", "count", "flag", "year").
+        reference: the section of law, e.g. "26 USC 24(b)(1)".
+        name: name of the variable; the function's name by default.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Rule:
+        label = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+        if not label:
+            raise RuleError(f"rule {function.__name__} needs a docstring: its first line is its label")
+        paths = {"p": parameters} if isinstance(parameters, str) else dict(parameters or {})
+        arguments = tuple(inspect.signature(function).parameters)
+        unknown = set(paths) - set(arguments)
+        if unknown:
+            raise RuleError(f"rule {function.__name__} has parameters for {sorted(unknown)} but no such argument")
+        return Rule(
+            name=name or function.__name__,
+            entity=entity,
+            function=function,
+            arguments=tuple(a for a in arguments if a not in paths),
+            parameters=MappingProxyType(paths),
+            unit=unit,
+            reference=reference,
+            label=label,
+            module=function.__module__,
+        )
+
+    return decorate
+
+
+def _crossing(
+    name: str,
+    of: str,
+    entity: Entity,
+    label: str,
+    unit: str,
+    reference: str,
+    function: Callable[[Block, Any], Any],
+    link: str = "",
+) -> Rule:
+    caller = sys._getframe(2).f_globals["__name__"]
+    return Rule(
+        name=name,
+        entity=entity,
+        function=function,
+        arguments=(of,),
+        parameters=MappingProxyType({}),
+        unit=unit,
+        reference=reference,
+        label=label,
+        crossing=True,
+        link=link,
+        module=caller,
+    )
+
+
+def sum_of_filers(
+    name: str, of: str, *, to: Entity, label: str, unit: str = "USD/year", reference: str = "26 USC 6013(d)(3)"
+) -> Rule:
+    """A variable of the tax unit: the sum of a person's variable over head and spouse."""
+
+    def function(block: Block, x: Any) -> Any:
+        units = block.count(to)
+        return x[..., :units] + x[..., units : 2 * units]
+
+    return _crossing(name, of, to, label, unit, reference, function)
+
+
+def of_head(name: str, of: str, *, to: Entity, label: str, unit: str = "USD/year", reference: str = "") -> Rule:
+    """A variable of the tax unit: the head's value of a person's variable."""
+    return _crossing(name, of, to, label, unit, reference, lambda block, x: x[..., : block.count(to)])
+
+
+def of_spouse(name: str, of: str, *, to: Entity, label: str, unit: str = "USD/year", reference: str = "") -> Rule:
+    """A variable of the tax unit: the spouse's value of a person's variable (its default where there is none)."""
+    return _crossing(
+        name, of, to, label, unit, reference, lambda block, x: x[..., block.count(to) : 2 * block.count(to)]
+    )
+
+
+def sum_over_members(
+    name: str, of: str, *, child: Entity, to: Entity, label: str, unit: str = "USD/year", reference: str = ""
+) -> Rule:
+    """A variable of a group: the sum over its members (persons, or units nested in it)."""
+
+    def function(block: Block, x: Any) -> Any:
+        return segment_sum(x, block.link(child, to), block.count(to))
+
+    return _crossing(name, of, to, label, unit, reference, function, f"{to.name}_of_{child.name}")
+
+
+def from_group(name: str, of: str, *, parent: Entity, to: Entity, label: str, unit: str = "USD/year") -> Rule:
+    """A variable of members: the value of the group they belong to."""
+    link = f"{parent.name}_of_{to.name}"
+    return _crossing(name, of, to, label, unit, "", lambda block, x: x[..., block.link(to, parent)], link)
+
+
+def segment_sum(x: Any, segments: Any, count: int) -> Any:
+    """Sum of rows by segment; rows of a segment are added in order, so the result is the same on every device."""
+    return jax.ops.segment_sum(x, segments, count)
+
+
+class System:
+    """The rules and inputs of a country."""
+
+    def __init__(self, name: str, entities: Iterable[Entity], inputs: Iterable[Input], rules: Iterable[Rule]):
+        self.name = name
+        self.entities = {e.name: e for e in entities}
+        self.inputs = {i.name: i for i in inputs}
+        self.rules: dict[str, Rule] = {}
+        for r in rules:
+            if r.name in self.rules:
+                raise RuleError(f"{r.name} is defined twice, in {self.rules[r.name].module} and {r.module}")
+            if r.name in self.inputs:
+                raise RuleError(f"{r.name} in {r.module} has the name of an input")
+            self.rules[r.name] = r
+        self._check()
+
+    def _check(self) -> None:
+        for r in self.rules.values():
+            for argument in r.arguments:
+                other = self.variable(argument, f"rule {r.name} ({r.module})")
+                if not r.crossing and other.entity is not r.entity:
+                    raise RuleError(
+                        f"rule {r.name} of {r.entity} takes {argument} of {other.entity}: cross entities explicitly, "
+                        "with sum_of_filers, of_head, of_spouse, sum_over_members or from_group"
+                    )
+        self.order(self.rules)
+
+    def variable(self, name: str, asked_by: str = "") -> Rule | Input:
+        """The rule or input of that name."""
+        found = self.rules.get(name) or self.inputs.get(name)
+        if found is None:
+            who = f"{asked_by} takes " if asked_by else ""
+            raise RuleError(f"{who}unknown variable {name!r}.{nearest(name, [*self.rules, *self.inputs])}")
+        return found
+
+    def order(self, targets: Iterable[str]) -> list[str]:
+        """Targets and all their ancestors, each after what it depends on."""
+        done: dict[str, bool] = {}
+        result: list[str] = []
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            if done.get(name):
+                return
+            if name in done:
+                raise RuleError(f"rules depend on each other in a circle: {' <- '.join((*path, name))}")
+            done[name] = False
+            if name in self.rules:
+                for argument in self.rules[name].arguments:
+                    visit(argument, (*path, name))
+            done[name] = True
+            result.append(name)
+
+        for target in targets:
+            self.variable(target)
+            visit(target, ())
+        return result
+
+    def inputs_of(self, targets: Iterable[str]) -> list[str]:
+        return [name for name in self.order(targets) if name in self.inputs]
+
+    def links_of(self, targets: Iterable[str]) -> list[str]:
+        """Names of the links between entities that the targets' crossings read."""
+        return sorted({self.rules[name].link for name in self.order(targets) if name in self.rules} - {""})
+
+    def needs_members(self, targets: Iterable[str]) -> bool:
+        """Whether persons other than the filers matter to the targets."""
+        return any(link.endswith("_of_person") for link in self.links_of(targets)) or any(
+            self.variable(t).entity.name == "person" for t in targets
+        )
+
+    def parameter_prefixes(self, targets: Iterable[str]) -> list[str]:
+        """Paths of the parameter subtrees that the targets' rules read."""
+        prefixes = (path for name in self.order(targets) if name in self.rules
+                    for path in self.rules[name].parameters.values())  # fmt: skip
+        return sorted(set(prefixes))
+
+    def readers(self, path: str) -> list[Rule]:
+        """Rules that read the parameter at `path`."""
+        return [
+            r
+            for r in self.rules.values()
+            if any(path == q or path.startswith(q + ".") for q in r.parameters.values())
+        ]
+
+    def evaluate(self, targets: Iterable[str], parameters: Parameters, block: Block) -> dict[str, Any]:
+        """Values of the targets on a block: pure, to be traced.
+
+        Args:
+            targets: names of variables.
+            parameters: a tree that holds at least what the targets' rules read, for one year.
+            block: the population.
+        """
+        targets = list(targets)
+        values: dict[str, Any] = {}
+        for name in self.order(targets):
+            if name in self.inputs:
+                values[name] = block.columns[name]
+                continue
+            r = self.rules[name]
+            arguments = [values[a] for a in r.arguments]
+            with jax.named_scope(name):
+                if r.crossing:
+                    values[name] = r.function(block, *arguments)
+                else:
+                    trees = {key: parameters[path] for key, path in r.parameters.items()}
+                    value = jnp.asarray(r.function(**dict(zip(r.arguments, arguments, strict=True)), **trees))
+                    values[name] = jnp.broadcast_to(value, (*value.shape[:-1], block.count(r.entity)))
+        return {name: values[name] for name in targets}
+
+    def with_rules(self, *rules: Rule) -> System:
+        """A system where these rules replace those of the same name, or are added."""
+        changed = {**self.rules, **{r.name: r for r in rules}}
+        inputs = [i for i in self.inputs.values() if i.name not in changed]
+        return System(self.name, self.entities.values(), inputs, changed.values())
+
+
+def collect(package: ModuleType) -> list[Rule]:
+    """All rules in the modules of a package: a new file needs no registration."""
+    found: dict[int, Rule] = {}
+    modules = [package] + [
+        importlib.import_module(info.name) for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    ]
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, Rule) and value.module == module.__name__:
+                found[id(value)] = value
+    return list(found.values())
+
+
+def law_check(system: System, law: Law) -> None:
+    """Every parameter path that a rule names exists."""
+    for r in system.rules.values():
+        for path in r.parameters.values():
+            if not any(p == path or p.startswith(path + ".") for p in law.leaves):
+                raise RuleError(f"rule {r.name} reads unknown parameter {path!r}.{nearest(path, law.leaves)}")
+
+
+def as_dtype(tree: Any, dtype: Any) -> Any:
+    """Floating leaves cast to a float type, on the host."""
+
+    def cast(leaf: Any) -> Any:
+        leaf = np.asarray(leaf)
+        return leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
+
+    return jax.tree.map(cast, tree)

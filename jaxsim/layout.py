@@ -1,0 +1,177 @@
+"""How a population lies in memory for compute: blocks of whole households, padded to shared shapes.
+
+One body of rules runs over every block. `Layout(blocks=1)` holds the whole population in one, which is fastest for
+one reform; many reforms at once want small blocks, so that a block's columns for all reforms of a chunk stay in
+cache. Shapes are rounded up to a few sizes, so populations of like size share compiled programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxsim.engine import Block, System
+from jaxsim.population import GROUPS, Population
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to cut the work: number of blocks of households, and reforms evaluated together.
+
+    Attributes:
+        blocks: household blocks that a scan walks through; 1 skips the scan.
+        reforms: variants evaluated at once by `vmap`; more are taken in chunks of this size.
+    """
+
+    blocks: int = 1
+    reforms: int = 32
+
+    @staticmethod
+    def choose(units: int, reforms: int) -> Layout:
+        """A layout for a population of `units` tax units and a number of reforms.
+
+        On a CPU a block with its reforms should fit the cache: about 32,000 unit-reform lanes. An accelerator starts
+        from whole data and a few million lanes.
+        """
+        import jax
+
+        if reforms <= 1:
+            return Layout(1, 1)
+        if jax.default_backend() != "cpu":
+            return Layout(1, max(1, min(reforms, 4_000_000 // max(units, 1))))
+        chunk = min(reforms, 32)
+        return Layout(max(1, round(units * chunk / 32_768)), chunk)
+
+
+def bucket(n: int) -> int:
+    """The shape that holds `n` rows and at least one row of padding: at most a sixteenth larger than needed."""
+    n += 1
+    step = max(8, 1 << max(0, n.bit_length() - 5))
+    return -(-n // step) * step
+
+
+@dataclass(eq=False)
+class Arrangement:
+    """A population cut by a layout: makes blocks of the columns asked for, and puts results back in its order."""
+
+    population: Population
+    blocks: int = 1
+    _edges: dict[str, np.ndarray] = field(init=False)
+    _sizes: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        population = self.population
+        households = population.count("household")
+        self.blocks = max(1, min(self.blocks, households))
+        links = population.links
+        if self.blocks == 1:
+            cuts = np.array([0, households])
+        else:  # equal numbers of tax units
+            units_before = np.searchsorted(links["household_of_tax_unit"], np.arange(households + 1))
+            cuts = np.searchsorted(units_before, np.linspace(0, units_before[-1], self.blocks + 1))
+            cuts[0], cuts[-1] = 0, households
+        edges = {"household": cuts}
+        for group in GROUPS[:-1]:
+            edges[group] = np.searchsorted(links[f"household_of_{group}"], cuts)
+        self._head, self._spouse, self._others = population.filers
+        home = links["household_of_person"][self._others]
+        edges["dependent"] = np.searchsorted(home, cuts)
+        self._edges = edges
+        self._sizes = {name: bucket(int(np.diff(edge).max())) for name, edge in edges.items()}
+
+    def make(self, system: System, inputs: Iterable[str], links: Iterable[str], members: bool, dtype: Any) -> Block:
+        """The block (stacked blocks if there are several) with the given inputs and links.
+
+        Args:
+            system: whose inputs they are.
+            inputs: names of input columns.
+            links: names "parent_of_child" that crossings read.
+            members: whether rows for dependents are needed.
+            dtype: float type of the columns. Categories stay small integers.
+        """
+        columns: dict[str, Any] = {}
+        for name in inputs:
+            i = system.inputs[name]
+            column = self.population.tables[i.entity.name][name]
+            columns[name] = self.spread(i.entity.name, column, members).astype(
+                np.int8 if i.kind == "category" else np.int32 if i.kind == "code" else dtype
+            )
+        weights = {
+            entity: self.spread(entity, self._weight(entity), members).astype(dtype) for entity in system.entities
+        }
+        return Block(columns, {name: self._link(name, members) for name in links}, weights)
+
+    def _weight(self, entity: str) -> np.ndarray:
+        weights = self.population.weights
+        return weights if entity == "household" else weights[self.population.links[f"household_of_{entity}"]]
+
+    def spread(self, entity: str, column: np.ndarray, members: bool) -> np.ndarray:
+        """A column in compute order with zero padding, [rows] or [blocks, rows]."""
+        if entity != "person":
+            return self._cut(entity, column)
+        spouse = np.where(self._spouse >= 0, column[self._spouse], 0)
+        parts = [self._cut("tax_unit", column[self._head]), self._cut("tax_unit", spouse)]
+        if members:
+            parts.append(self._cut("dependent", column[self._others]))
+        return np.concatenate(parts, axis=-1)
+
+    def _cut(self, name: str, column: np.ndarray) -> np.ndarray:
+        size, edges = self._sizes[name], self._edges[name]
+        out = np.zeros((self.blocks, size), column.dtype)
+        if self.blocks == 1:
+            out[0, : len(column)] = column
+            return out[0]
+        for b in range(self.blocks):
+            part = column[edges[b] : edges[b + 1]]
+            out[b, : len(part)] = part
+        return out
+
+    def _link(self, name: str, members: bool) -> np.ndarray:
+        """Rows of the parents within each block; padding points to the parents' last, empty row."""
+        parent, child = name.split("_of_")
+        last = self._sizes[parent] - 1
+        starts = self._edges[parent][:-1]
+
+        def local(rows: np.ndarray, cut_by: str) -> np.ndarray:
+            edges = self._edges[cut_by]
+            return self._cut(cut_by, rows - np.repeat(starts, np.diff(edges)) - last)
+
+        rows = self.population.links[name]
+        if child != "person":
+            return (local(rows, child) + last).astype(np.int32)
+        parts = [local(rows[self._head], "tax_unit")] * 2
+        if members:
+            parts.append(local(rows[self._others], "dependent"))
+        return (np.concatenate(parts, axis=-1) + last).astype(np.int32)
+
+    def restore(self, entity: str, values: Any) -> np.ndarray:
+        """Results in compute order put back in the population's row order.
+
+        Args:
+            entity: whose rows they are.
+            values: [..., rows] or, with several blocks, [blocks, ..., rows]; persons need rows for dependents.
+        """
+        values = np.asarray(values)
+        if self.blocks > 1:
+            values = np.moveaxis(values, 0, -2)
+        else:
+            values = values[..., None, :]
+        if entity != "person":
+            return self._join(entity, values)
+        units = self._sizes["tax_unit"]
+        out = np.zeros((*values.shape[:-2], self.population.count("person")), values.dtype)
+        out[..., self._head] = self._join("tax_unit", values[..., :units])
+        present = self._spouse >= 0
+        out[..., self._spouse[present]] = self._join("tax_unit", values[..., units : 2 * units])[..., present]
+        if values.shape[-1] > 2 * units:
+            out[..., self._others] = self._join("dependent", values[..., 2 * units :])
+        return out
+
+    def _join(self, name: str, values: np.ndarray) -> np.ndarray:
+        counts = np.diff(self._edges[name])
+        if self.blocks == 1:
+            return values[..., 0, : counts[0]]
+        return np.concatenate([values[..., b, :n] for b, n in enumerate(counts)], axis=-1)

@@ -1,0 +1,278 @@
+"""Arithmetic that tax law needs and floating point gets wrong: kinks, steps, rounding, look-ups, sums.
+
+Rules use these functions instead of `floor`, `ceil`, `maximum` or a bare comparison of money, for three reasons.
+
+*Guards.* `floor(x)` on money is wrong whenever `x` should be a whole number and is a rounding error below it, so
+every step here forgives an error of `1e-6` dollars plus a few units in the last place of the number type.
+
+*Derivatives.* `maximum` halves the gradient at a tie, and ties are common in law (most people have no capital
+gains). `relu`, `lower_of` and `higher_of` take one side. They are marked, so that the analysis of steps knows a
+continuous kink from a cliff.
+
+*Smooth twins.* The derivative of a step is zero and hides a cliff. Under `smoothing(...)` every step is averaged
+over a window of full width w around its argument, so the derivative is the central difference over that window.
+With `kinks=True` kinks are averaged too, which makes second derivatives meaningful.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+Array = jax.Array
+
+GUARD = 1e-6
+"""Dollars by which a step forgives a rounding error (a ten-thousandth of a cent)."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Full window widths by kind of unit ("USD", "year"); `kinks` smooths kinks as well as steps."""
+
+    widths: Mapping[str, Any]
+    kinks: bool = False
+
+    def width(self, unit: str) -> Any:
+        return self.widths.get(unit)
+
+
+_smoothing: ContextVar[Smoothing | None] = ContextVar("jaxsim_smoothing", default=None)
+
+
+@contextlib.contextmanager
+def smoothing(widths: Mapping[str, Any] | None, kinks: bool = False) -> Iterator[None]:
+    """Rules traced inside this block use the smooth twins of steps (and of kinks, if asked).
+
+    Args:
+        widths: window width by unit, e.g. `{"USD": 2_000.0, "year": 4.0}`; a unit left out stays exact. The widths
+            may be traced values, so one compiled program serves all. None leaves everything exact.
+        kinks: also smooth `relu`, `lower_of` and `higher_of`, for second derivatives.
+    """
+    token = _smoothing.set(None if widths is None else Smoothing(widths, kinks))
+    try:
+        yield
+    finally:
+        _smoothing.reset(token)
+
+
+def _step_width(unit: str) -> Any:
+    state = _smoothing.get()
+    return None if state is None else state.width(unit)
+
+
+def _kink_width(unit: str) -> Any:
+    state = _smoothing.get()
+    return None if state is None or not state.kinks else state.width(unit)
+
+
+def _guard(x: Array) -> Array:
+    """Rounding error forgiven at magnitude `x`: a fixed part for float64, units in the last place for float32."""
+    return GUARD + 4 * jnp.finfo(x.dtype).eps * jnp.abs(x)
+
+
+def _float(x: ArrayLike) -> Array:
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+
+
+# --- kinks: continuous, one-sided derivative at a tie ------------------------------------------------------------
+
+
+@jax.custom_jvp
+def continuous_relu(x: Array) -> Array:
+    return jnp.where(x > 0, x, jnp.zeros_like(x))
+
+
+@continuous_relu.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (t,) = primals, tangents
+    return continuous_relu(x), jnp.where(x > 0, t, jnp.zeros_like(t))
+
+
+@jax.custom_jvp
+def continuous_lower(a: Array, b: Array) -> Array:
+    return jnp.where(a <= b, a, b)
+
+
+@continuous_lower.defjvp
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    a, b = primals
+    return continuous_lower(a, b), jnp.where(a <= b, tangents[0], tangents[1])
+
+
+CONTINUOUS = ("continuous_relu", "continuous_lower")
+"""Names of the marked kinks in a jaxpr: no step although they hold a comparison."""
+
+
+def relu(x: ArrayLike, unit: str = "USD") -> Array:
+    """The positive part of `x`; derivative 0 at 0."""
+    x = _float(x)
+    w = _kink_width(unit)
+    if w is None:
+        return continuous_relu(x)
+    inner = continuous_relu(x + w / 2) - continuous_relu(x - w / 2)  # w times the smoothed slope
+    return jnp.where(x >= w / 2, x, inner**2 / (2 * w))
+
+
+def lower_of(a: ArrayLike, b: ArrayLike, unit: str = "USD") -> Array:
+    """The lesser of two amounts; at a tie the derivative is that of the first."""
+    a, b = _pair(a, b)
+    return continuous_lower(a, b) if _kink_width(unit) is None else a - relu(a - b, unit)
+
+
+def higher_of(a: ArrayLike, b: ArrayLike, unit: str = "USD") -> Array:
+    """The greater of two amounts; at a tie the derivative is that of the first."""
+    a, b = _pair(a, b)
+    return -continuous_lower(-a, -b) if _kink_width(unit) is None else a + relu(b - a, unit)
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    a, b = _float(a), _float(b)
+    dtype = jnp.promote_types(a.dtype, b.dtype)
+    a, b = jnp.broadcast_arrays(a.astype(dtype), b.astype(dtype))
+    return a, b
+
+
+# --- steps: exact with a guard, or averaged over a window --------------------------------------------------------
+
+
+def above(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
+    """1 where `x` is above the threshold, else 0 (a share between 0 and 1 under smoothing)."""
+    x = _float(x)
+    distance = x - threshold
+    w = _step_width(unit)
+    if w is not None:
+        return _ramp(distance, w)
+    return (distance > _guard(x)).astype(x.dtype)
+
+
+def at_least(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
+    """1 where `x` is at or above the threshold, else 0 (a share under smoothing)."""
+    x = _float(x)
+    distance = x - threshold
+    w = _step_width(unit)
+    if w is not None:
+        return _ramp(distance, w)
+    return (distance >= -_guard(x)).astype(x.dtype)
+
+
+def at_most(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
+    """1 where `x` is at or below the threshold, else 0 (a share under smoothing)."""
+    return 1 - above(x, threshold, unit)
+
+
+def below(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
+    """1 where `x` is below the threshold, else 0 (a share under smoothing)."""
+    return 1 - at_least(x, threshold, unit)
+
+
+def _ramp(distance: Array, w: Any) -> Array:
+    return (continuous_relu(distance + w / 2) - continuous_relu(distance - w / 2)) / w
+
+
+def round_up(x: ArrayLike, to: ArrayLike, unit: str = "USD") -> Array:
+    """`x` rounded up to a multiple of `to`: "each $1,000, or fraction thereof"."""
+    x = _float(x)
+    w = _step_width(unit)
+    if w is not None:
+        return _smooth_round_up(x, to, w)
+    return jnp.ceil((x - _guard(x)) / to) * to
+
+
+def round_down(x: ArrayLike, to: ArrayLike, unit: str = "USD") -> Array:
+    """`x` rounded down to a multiple of `to`."""
+    return -round_up(-_float(x), to, unit)
+
+
+def round_nearest(x: ArrayLike, to: ArrayLike, unit: str = "USD") -> Array:
+    """`x` rounded to the nearest multiple of `to`, halves up."""
+    return round_down(_float(x) + jnp.asarray(to) / 2, to, unit)
+
+
+def _smooth_round_up(x: Array, to: ArrayLike, w: Any) -> Array:
+    """Mean of `ceil(u / to) * to` over u within w/2 of x, by its integral taken from the nearest lower step."""
+    v, half = x / to, w / (2 * jnp.asarray(to))
+    start = jnp.ceil(v - half)
+
+    def integral(u: Array) -> Array:
+        n = jnp.ceil(u)
+        return n * u - n * (n - 1) / 2
+
+    return (start + (integral(v - start + half) - integral(v - start - half)) / (2 * half)) * to
+
+
+# --- selection, schedules, division, sums ------------------------------------------------------------------------
+
+
+def choose(share: ArrayLike, then: ArrayLike, otherwise: ArrayLike) -> Array:
+    """`then` where `share` is 1, `otherwise` where it is 0, a mixture between (under smoothing)."""
+    share = _float(share)
+    return share * then + (1 - share) * otherwise
+
+
+def either(a: Array, b: Array) -> Array:
+    """Logical or of two indicators."""
+    return a + b - a * b
+
+
+def equals(code: ArrayLike, value: int) -> Array:
+    """1.0 where a category code (filing status, a count of children) equals `value`. Categories have no slope."""
+    return jnp.where(jnp.asarray(code) == value, 1.0, 0.0)
+
+
+def pick(values: ArrayLike, *codes: ArrayLike) -> Array:
+    """Row-wise look-up of a parameter by category, by a chain of selections.
+
+    Much faster than a gather on every device, and its derivative with respect to `values` is exact in float32.
+
+    Args:
+        values: parameter array, shape [n] for one code, [n, m] for two.
+        codes: category code of each row for each axis, 0 to n-1; a code above takes the last.
+
+    Returns:
+        The value of each row, shape [rows].
+    """
+    values, code = jnp.asarray(values), jnp.asarray(codes[0])
+    n = values.shape[0]
+    out = pick(values[0], *codes[1:]) if codes[1:] else values[0]
+    for k in range(1, n):
+        test = code == k if k < n - 1 else code >= k
+        out = jnp.where(test, pick(values[k], *codes[1:]) if codes[1:] else values[k], out)
+    return out
+
+
+def schedule(x: ArrayLike, rates: Array, thresholds: Array, code: ArrayLike) -> Array:
+    """Tax by a schedule of marginal rates: the sum of rate increases times the amount above each threshold.
+
+    Args:
+        x: amount taxed, shape [rows].
+        rates: marginal rate of each bracket, shape [brackets].
+        thresholds: lower bound of each bracket by category, shape [brackets, categories].
+        code: category of each row, shape [rows].
+    """
+    tax = rates[0] * relu(x - pick(thresholds[0], code))
+    for k in range(1, rates.shape[0]):
+        tax = tax + (rates[k] - rates[k - 1]) * relu(x - pick(thresholds[k], code))
+    return tax
+
+
+def safe_div(numerator: ArrayLike, denominator: ArrayLike, otherwise: float = 0.0) -> Array:
+    """The quotient, or `otherwise` where the denominator is 0, with finite derivatives everywhere."""
+    denominator = _float(denominator)
+    zero = denominator == 0
+    return jnp.where(zero, otherwise, numerator / jnp.where(zero, 1.0, denominator))
+
+
+def total(x: Array) -> Array:
+    """Sum over the last axis, in two levels so that float32 keeps six digits over millions of rows."""
+    n, lanes = x.shape[-1], 512
+    if x.dtype != jnp.float32 or n % lanes or n <= lanes:
+        return x.sum(-1)
+    return x.reshape(*x.shape[:-1], n // lanes, lanes).sum(-1).sum(-1)

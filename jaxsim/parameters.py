@@ -1,0 +1,460 @@
+"""Parameters of the law: dated, cited YAML cells and the pytree of values in force that rules read.
+
+Two trees. `Law` holds published cells by date with their metadata; `Law.resolve` carries them forward and applies
+statutory uprating, in NumPy or traced by JAX (then outcomes are differentiable in inflation too). The result for
+one year is a `Parameters` pytree: attribute access, no metadata, every leaf a float array.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import yaml
+
+from jaxsim.errors import ParameterError, nearest
+
+FIRST_YEAR, LAST_YEAR = 2022, 2036
+YEARS = tuple(range(FIRST_YEAR, LAST_YEAR + 1))
+NO_LIMIT = 1e9
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Parameters:
+    """An immutable tree of arrays with attribute access, `p.phase_out.rate`, and paths, `p["phase_out.rate"]`."""
+
+    __slots__ = ("_children",)
+    _children: dict[str, Any]
+
+    def __init__(self, children: Mapping[str, Any]):
+        object.__setattr__(self, "_children", dict(children))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._children[name]
+        except KeyError:
+            raise AttributeError(f"no parameter {name!r} here.{nearest(name, self._children)}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("parameters are immutable: use a Reform, or .replace({path: value})")
+
+    def __getitem__(self, path: str) -> Any:
+        node: Any = self
+        for key in path.split(".") if path else ():
+            if not isinstance(node, Parameters) or key not in node._children:
+                raise ParameterError(f"unknown parameter {path!r}.{nearest(path, self.paths())}")
+            node = node._children[key]
+        return node
+
+    def __contains__(self, path: str) -> bool:
+        try:
+            self[path]
+        except ParameterError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"Parameters({', '.join(self._children)})"
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """(path, leaf) pairs, depth first in sorted order."""
+        for key in sorted(self._children):
+            child, path = self._children[key], f"{prefix}{key}"
+            if isinstance(child, Parameters):
+                yield from child.items(path + ".")
+            else:
+                yield path, child
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.items()]
+
+    @staticmethod
+    def from_paths(leaves: Mapping[str, Any]) -> Parameters:
+        """The tree with the given leaves by dotted path."""
+        tree: dict[str, Any] = {}
+        for path, leaf in leaves.items():
+            *parents, last = path.split(".")
+            node = tree
+            for key in parents:
+                node = node.setdefault(key, {})
+            node[last] = leaf
+
+        def wrap(node: Any) -> Any:
+            return Parameters({k: wrap(v) for k, v in node.items()}) if isinstance(node, dict) else node
+
+        return wrap(tree)
+
+    def select(self, prefixes: Iterable[str]) -> Parameters:
+        """The smallest tree that holds every leaf at or below the given paths."""
+        prefixes = tuple(prefixes)
+        return Parameters.from_paths(
+            {path: leaf for path, leaf in self.items() if any(_is_under(path, prefix) for prefix in prefixes)}
+        )
+
+    def replace(self, changes: Mapping[str, Any]) -> Parameters:
+        """A copy with some leaves replaced."""
+        leaves = dict(self.items())
+        for path, value in changes.items():
+            if path not in leaves:
+                raise ParameterError(f"unknown parameter {path!r}.{nearest(path, leaves)}")
+            leaves[path] = value
+        return Parameters.from_paths(leaves)
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
+        keys = tuple(sorted(self._children))
+        return [(jax.tree_util.GetAttrKey(k), self._children[k]) for k in keys], keys
+
+    @classmethod
+    def tree_unflatten(cls, keys: tuple[str, ...], children: Iterable[Any]) -> Parameters:
+        return cls(dict(zip(keys, children, strict=True)))
+
+
+def _is_under(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(prefix + ".") or prefix == ""
+
+
+@dataclass(frozen=True)
+class Uprating:
+    """Statutory indexing of a leaf: which index, from which base amount and year, rounded how.
+
+    `plus` is a second indexed amount, (base, base year), inside the same rounding. `base_index` is the series of the
+    denominator where a later vintage of the index applies to it.
+    """
+
+    index: str
+    base_index: str
+    lag: int
+    base: np.ndarray
+    base_year: np.ndarray
+    first_year: np.ndarray
+    last_year: int
+    to: np.ndarray
+    direction: str
+    of: str
+    plus: tuple[np.ndarray, np.ndarray] | None = None
+
+    def amount(self, xp: Any, series: Callable[[str, Any], Any], year: int) -> Any:
+        """The statutory amount of a tax year; `series(path, year)` gives index values."""
+
+        def indexed(base: Any, base_year: Any) -> Any:
+            ratio = series(self.index, year - self.lag) / series(self.base_index, base_year)
+            return base * xp.where(ratio > 1, ratio, 1.0)
+
+        amount = indexed(self.base, self.base_year)
+        if self.plus is not None:
+            amount = amount + indexed(*self.plus)
+        if self.of == "increase":
+            return self.base + _round(xp, amount - self.base, self.to, self.direction)
+        return _round(xp, amount, self.to, self.direction)
+
+    def onward(self, xp: Any, series: Callable[[str, Any], Any], value: Any, since: int, year: int) -> Any:
+        """A reform's value of the year `since`, moved on to a later year with the index and rounded."""
+        ratio = series(self.index, year - self.lag) / series(self.index, since - self.lag)
+        return _round(xp, value * xp.where(ratio > 1, ratio, 1.0), self.to, self.direction)
+
+
+def _round(xp: Any, x: Any, to: Any, direction: str) -> Any:
+    guard = 1e-6
+    if direction == "up":
+        return xp.ceil((x - guard) / to) * to
+    shift = to / 2 if direction == "nearest" else 0.0
+    return xp.floor((x + shift + guard) / to) * to
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One parameter: metadata and its cells by year. A cell of a reform may continue to be uprated from its value."""
+
+    path: str
+    label: str
+    unit: str
+    reference: tuple[tuple[str, str], ...]
+    dims: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    bounds: tuple[float, float]
+    years: tuple[int, ...]
+    cells: np.ndarray  # [len(years), *dims]
+    uprating: Uprating | None = None
+    previous_uprating: Uprating | None = None
+    note: str = ""
+    forecast_from: int | None = None
+    reformed: tuple[int, ...] = ()  # years whose cell comes from a reform
+    uprated: tuple[int, ...] = ()  # of those, the years after which uprating goes on from the value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(names) for names in self.labels)
+
+    def cell_names(self) -> list[str]:
+        """Full path of each scalar cell, in the order of the flattened array."""
+        return [".".join((self.path, *labels)) for labels in itertools.product(*self.labels)]
+
+    def in_year(self, year: int, cells: Any, series: Callable[[str, Any], Any], xp: Any) -> Any:
+        """The value in force in a year: the last cell, or its statutory uprating."""
+        k = max((i for i, y in enumerate(self.years) if y <= year), default=0)
+        value, since = cells[k], self.years[k]
+        rule = self.uprating
+        if rule is None or year <= since:
+            return value
+        if since in self.reformed:
+            return rule.onward(xp, series, value, since, year) if since in self.uprated else value
+        return xp.where(year >= rule.first_year, rule.amount(xp, series, year), value)
+
+
+@dataclass(frozen=True)
+class Law:
+    """The law in force: every parameter's published cells by date, with labels, units and citations."""
+
+    leaves: Mapping[str, Leaf]
+    name: str = "current law"
+
+    def __getitem__(self, path: str) -> Leaf:
+        if path not in self.leaves:
+            raise ParameterError(f"unknown parameter {path!r}.{nearest(path, self.leaves)}")
+        return self.leaves[path]
+
+    def cells(self) -> dict[str, np.ndarray]:
+        """Published cells by path, each [years, *dims]: the argument of `resolve` to differentiate."""
+        return {path: leaf.cells for path, leaf in self.leaves.items()}
+
+    def resolve(self, cells: Mapping[str, Any] | None = None, years: Iterable[int] = YEARS) -> Parameters:
+        """Values in force, each leaf [years, *dims]: a pure function of the cells, indices and forecasts included.
+
+        Args:
+            cells: published cells by path (see `cells`). JAX arrays or tracers give a traced result; the default is
+                this law's own cells, in NumPy float64.
+            years: tax years wanted, within 2022 to 2036.
+        """
+        traced = cells is not None
+        xp: Any = jax.numpy if traced else np
+        values = self.cells() if cells is None else cells
+        years = tuple(years)
+
+        def series(path: str, year: Any) -> Any:
+            """Values of an index in the given years (an integer or an array of them)."""
+            leaf = self[path]
+            wanted = np.asarray(year, dtype=int)
+            missing = np.setdiff1d(wanted, leaf.years)
+            if len(missing):
+                raise ParameterError(f"index {path} has no value for {missing.tolist()}: add it to its file")
+            return values[path][np.searchsorted(leaf.years, wanted)]
+
+        return Parameters.from_paths(
+            {
+                path: xp.stack([xp.asarray(leaf.in_year(y, values[path], series, xp)) for y in years])
+                for path, leaf in self.leaves.items()
+                if leaf.unit != "index"
+            }
+        )
+
+    @functools.cached_property
+    def _resolved(self) -> Parameters:
+        return self.resolve()
+
+    def in_year(self, year: int) -> Parameters:
+        """The parameter tree of one tax year (NumPy float64)."""
+        if year not in YEARS:
+            raise ParameterError(f"tax year {year} is outside {FIRST_YEAR} to {LAST_YEAR}")
+        return jax.tree.map(lambda leaf: leaf[year - FIRST_YEAR], self._resolved)
+
+    def find(self, text: str = "") -> Any:
+        """Parameters whose path or label holds every word of `text`, as a DataFrame."""
+        import pandas as pd
+
+        words = text.lower().split()
+        rows = [
+            {"path": p, "label": leaf.label, "unit": leaf.unit, "dims": " x ".join(leaf.dims)}
+            for p, leaf in self.leaves.items()
+            if all(w in f"{p} {leaf.label}".lower() for w in words)
+        ]
+        return pd.DataFrame(rows, columns=["path", "label", "unit", "dims"]).set_index("path")
+
+    def history(self, path: str) -> Any:
+        """Values of one parameter by tax year, published and forecast, as a DataFrame (one column a cell)."""
+        import pandas as pd
+
+        leaf = self[path]
+        if leaf.unit == "index":
+            values, years = leaf.cells, leaf.years
+            last = (leaf.forecast_from or years[-1] + 1) - 1
+        else:
+            values, years, last = self._resolved[path], YEARS, leaf.years[-1]
+        columns = [name[len(path) + 1 :] or leaf.label for name in leaf.cell_names()]
+        table = pd.DataFrame(np.reshape(values, (len(years), -1)), index=pd.Index(years, name="year"), columns=columns)
+        indexed = leaf.uprating is not None or leaf.unit == "index"
+        table.insert(0, "status", ["forecast" if indexed and y > last else "law" for y in years])
+        return table
+
+    def with_leaves(self, leaves: Iterable[Leaf], name: str) -> Law:
+        """A copy with some leaves replaced (what a reform does)."""
+        return replace(self, leaves={**self.leaves, **{leaf.path: leaf for leaf in leaves}}, name=name)
+
+
+# --- reading the files -------------------------------------------------------------------------------------------
+
+DIMENSIONS = {"filing_status": ("SINGLE", "JOINT", "SEPARATE", "HEAD_OF_HOUSEHOLD", "SURVIVING_SPOUSE")}
+"""Dimensions whose labels are fixed everywhere; others take the labels of their first value."""
+
+
+def parameters_root(country: str = "us") -> Path:
+    """Folder of a country's parameter files: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).parent
+    for root in (here / "_parameters" / country, here.parent / "parameters" / country):
+        if root.is_dir():
+            return root
+    raise ParameterError(f"no parameter files found beside {here}: reinstall jaxsim")
+
+
+@functools.cache
+def load_law(country: str = "us") -> Law:
+    """The law shipped with the package."""
+    return read_law(parameters_root(country), validate=False)
+
+
+def read_law(root: Path, validate: bool = True) -> Law:
+    """Read a folder of parameter files; errors name the file, the path in it and what was expected."""
+    leaves: dict[str, Leaf] = {}
+    for file in sorted(root.rglob("*.yaml")):
+        try:
+            tree = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
+        except yaml.YAMLError as error:
+            raise ParameterError(f"{file}: not valid YAML: {error}") from None
+        if validate:
+            validate_file(tree, file)
+        prefix = ".".join(file.relative_to(root).with_suffix("").parts)
+        for leaf in _leaves(tree, prefix, file):
+            leaves[leaf.path] = leaf
+    return Law(leaves)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML that refuses a key given twice (the second would silently win)."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.YAMLError(f"a key is given twice, line {node.start_mark.line + 1}")
+        return mapping
+
+
+def validate_file(tree: Any, file: Path) -> None:
+    """Check one parsed file against the schema of parameter files."""
+    import jsonschema
+
+    schema = json.loads((Path(__file__).parent / "parameters.schema.json").read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(_plain(tree)))
+    if error is not None:
+        where = ".".join(str(p) for p in error.absolute_path) or "(top)"
+        raise ParameterError(f"{file}: at {where}: {error.message}")
+
+
+def _plain(node: Any) -> Any:
+    """Keys and dates as text, which is how the schema speaks of them."""
+    if isinstance(node, dict):
+        return {str(k): _plain(v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_plain(v) for v in node]
+    return node if isinstance(node, (str, int, float, bool)) or node is None else str(node)
+
+
+def _leaves(node: Any, path: str, file: Path) -> Iterator[Leaf]:
+    if not isinstance(node, dict):
+        raise ParameterError(f"{file}: {path} must be a mapping with `values` or children, not {node!r}")
+    if "values" in node:
+        try:
+            yield _leaf(node, path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ParameterError(f"{file}: {path}: {error}") from None
+        return
+    for key, child in node.items():
+        if key != "description":
+            yield from _leaves(child, f"{path}.{key}", file)
+
+
+def _leaf(node: Mapping[str, Any], path: str) -> Leaf:
+    dims = tuple(node.get("dims", ()))
+    first = next(iter(node["values"].values()))
+    labels = []
+    for dim in dims:
+        names = DIMENSIONS.get(dim) or tuple(str(k) for k in first)
+        labels.append(names)
+        first = first[next(iter(first))]
+    names_by_dim = tuple(labels)
+    years = tuple(int(str(date)[:4]) for date in node["values"])
+    if list(years) != sorted(set(years)):
+        raise ValueError("dates must rise and be given once")
+
+    def uprating(block: Mapping[str, Any] | None) -> Uprating | None:
+        if block is None:
+            return None
+        rounding, plus = block["rounding"], block.get("plus")
+
+        def array(value: Any, dtype: type = float) -> np.ndarray:
+            return _broadcast(value, names_by_dim, dtype)
+
+        return Uprating(
+            index=block["index"],
+            base_index=block.get("base_index", block["index"]),
+            lag=int(block["lag"]),
+            base=array(block["base"]),
+            base_year=array(block["base_year"], int),
+            first_year=array(block["first_year"], int),
+            last_year=int(block.get("last_year", 9999)),
+            to=array(rounding["to"]),
+            direction=rounding["direction"],
+            of=rounding["of"],
+            plus=(array(plus["base"]), array(plus["base_year"], int)) if plus else None,
+        )
+
+    low, high = node["range"]
+    return Leaf(
+        path=path,
+        label=node["label"],
+        unit=node["unit"],
+        reference=tuple((r["title"], r["href"]) for r in node["reference"]),
+        dims=dims,
+        labels=names_by_dim,
+        bounds=(float(low), float(high)),
+        years=years,
+        cells=np.stack([to_array(v, names_by_dim) for v in node["values"].values()]),
+        uprating=uprating(node.get("uprating")),
+        previous_uprating=uprating(node.get("previous_uprating")),
+        note=node.get("note", ""),
+        forecast_from=int(str(node["forecast_from"])[:4]) if "forecast_from" in node else None,
+    )
+
+
+def to_array(value: Any, labels: tuple[tuple[str, ...], ...]) -> np.ndarray:
+    """A number, or mappings nested by the labels of each dimension, as a float64 array."""
+    if not labels:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"expected a number, found {value!r}")
+        return np.float64(value)  # type: ignore[return-value]
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected a value for each of {', '.join(labels[0])}, found {value!r}")
+    value = {str(k): v for k, v in value.items()}
+    if set(value) != set(labels[0]):
+        raise ValueError(f"expected a value for each of {', '.join(labels[0])}, found {', '.join(value)}")
+    return np.stack([to_array(value[name], labels[1:]) for name in labels[0]])
+
+
+def _broadcast(value: Any, labels: tuple[tuple[str, ...], ...], dtype: type) -> np.ndarray:
+    """A scalar for all cells, or a mapping by the labels of any one or all dimensions."""
+    shape = tuple(len(names) for names in labels)
+    if not isinstance(value, Mapping):
+        return np.full(shape, value, dtype)
+    value = {str(k): v for k, v in value.items()}
+    if set(value) == set(labels[0]):
+        return np.stack([_broadcast(value[name], labels[1:], dtype) for name in labels[0]])
+    for axis, names in enumerate(labels[1:], start=1):
+        if set(value) == set(names):
+            line = np.array([value[name] for name in names], dtype)
+            return np.broadcast_to(line.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
+    raise ValueError(f"labels {', '.join(value)} fit no dimension")

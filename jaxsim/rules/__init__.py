@@ -1,0 +1,1 @@
+"""Law by country. A country is a system: entities, inputs, parameters, rules."""

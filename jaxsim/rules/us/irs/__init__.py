@@ -1,0 +1,1 @@
+"""Internal Revenue Code (26 USC)."""

@@ -1,0 +1,76 @@
+"""Who files a return (26 USC 6012, 6017) or would to claim a refund."""
+
+from jaxsim.engine import of_head, of_spouse, rule
+from jaxsim.numerics import above, at_least, choose, either, equals, higher_of, pick, relu
+from jaxsim.rules.us.entities import TaxUnit
+from jaxsim.rules.us.inputs import JOINT, SEPARATE
+
+STANDARD = "irs.deductions.standard"
+
+head_is_aged = of_head("head_is_aged", of="is_aged", to=TaxUnit, label="The head is aged", unit="count")
+spouse_is_aged = of_spouse("spouse_is_aged", of="is_aged", to=TaxUnit, label="The spouse is aged", unit="count")
+head_taxable_self_employment_earnings = of_head(
+    "head_taxable_self_employment_earnings",
+    of="taxable_self_employment_earnings",
+    to=TaxUnit,
+    label="Head's net earnings from self-employment",
+)
+spouse_taxable_self_employment_earnings = of_spouse(
+    "spouse_taxable_self_employment_earnings",
+    of="taxable_self_employment_earnings",
+    to=TaxUnit,
+    label="Spouse's net earnings from self-employment",
+)
+
+
+@rule(TaxUnit, reference="26 USC 61(a), 6012(c)")
+def gross_income(income_before_social_security, taxable_social_security, tax_unit_self_employment_profit):
+    """Gross income for the filing requirement: losses of a business do not reduce it."""
+    return relu(income_before_social_security + taxable_social_security + relu(-tax_unit_self_employment_profit))
+
+
+@rule(
+    TaxUnit,
+    parameters={"standard": STANDARD, "filing": "irs.filing"},
+    reference="26 USC 6012(a)(1)(A) and (f)",
+)
+def filing_threshold(head_is_aged, spouse_is_aged, filing_status, standard, filing):
+    """Gross income at which a return is due: the standard deduction with the addition for age."""
+    aged = head_is_aged + spouse_is_aged * equals(filing_status, JOINT)
+    usual = pick(standard.amount, filing_status) + pick(standard.additional, filing_status) * aged
+    return choose(equals(filing_status, SEPARATE), filing.separate_gross_income, usual)
+
+
+@rule(TaxUnit, parameters=STANDARD, unit="flag", reference="26 USC 6012(a)(1)(C)")
+def dependent_must_file(gross_income, earned_income, standard_deduction, additional_standard_deduction, p):
+    """1 where a dependent's unearned or gross income requires a return."""
+    unearned = relu(gross_income - earned_income)
+    by_unearned = above(unearned, p.dependent.minimum + additional_standard_deduction)
+    return either(by_unearned, above(gross_income, standard_deduction))
+
+
+@rule(
+    TaxUnit,
+    parameters="irs.filing",
+    unit="flag",
+    reference="26 USC 6012(a)(1), 6017",
+)
+def must_file(
+    gross_income,
+    filing_threshold,
+    dependent_must_file,
+    head_is_dependent_elsewhere,
+    head_taxable_self_employment_earnings,
+    spouse_taxable_self_employment_earnings,
+    p,
+):
+    """1 where the law requires a return."""
+    by_income = choose(head_is_dependent_elsewhere, dependent_must_file, at_least(gross_income, filing_threshold))
+    most = higher_of(head_taxable_self_employment_earnings, spouse_taxable_self_employment_earnings)
+    return either(by_income, at_least(most, p.self_employment_minimum))
+
+
+@rule(TaxUnit, unit="flag", reference="26 USC 6012, 6017, 6402(a)")
+def files_return(must_file, refundable_credits):
+    """1 where a return is required or refundable credits are worth claiming."""
+    return either(must_file, above(refundable_credits, 0.0))

@@ -1,0 +1,1 @@
+"""Subtitle A, chapter 1: gross income, rates and taxes on individuals."""

@@ -1,0 +1,32 @@
+"""Social Security benefits included in gross income (26 USC 86)."""
+
+from jaxsim.engine import rule
+from jaxsim.numerics import lower_of, pick, relu
+from jaxsim.rules.us.entities import TaxUnit
+
+PATH = "irs.income_tax.social_security_benefits"
+
+
+@rule(TaxUnit, parameters=PATH, reference="26 USC 86(b)(1)(A) and (2)")
+def social_security_provisional_income(
+    income_before_social_security,
+    adjustments,
+    student_loan_interest_deduction,
+    tax_exempt_interest_income,
+    social_security,
+    p,
+):
+    """Modified adjusted gross income plus half of the benefits; student loan interest is added back."""
+    modified = income_before_social_security - adjustments + student_loan_interest_deduction
+    return modified + tax_exempt_interest_income + p.benefit_share_in_modified_income * social_security
+
+
+@rule(TaxUnit, parameters=PATH, reference="26 USC 86(a)")
+def taxable_social_security(social_security_provisional_income, social_security, filing_status, p):
+    """Taxable part of the benefits: up to half above the base amount, up to 85 percent above the adjusted one."""
+    base = pick(p.base_amount, filing_status)
+    adjusted = pick(p.adjusted_base_amount, filing_status)
+    above_base = relu(social_security_provisional_income - base)
+    first = p.base_rate * lower_of(lower_of(social_security, above_base), adjusted - base)
+    second = p.additional_rate * relu(social_security_provisional_income - adjusted)
+    return lower_of(first + second, p.additional_rate * social_security)

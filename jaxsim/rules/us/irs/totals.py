@@ -1,0 +1,56 @@
+"""Liability: what credits leave of the taxes, by tax and in all."""
+
+from jaxsim.engine import rule
+from jaxsim.rules.us.entities import TaxUnit
+
+
+@rule(TaxUnit, reference="26 USC 26(b), 1, 1411")
+def income_tax_before_refundable_credits(regular_tax, nonrefundable_ctc, net_investment_income_tax):
+    """Income tax after credits that only offset tax, with the net investment income tax."""
+    return regular_tax - nonrefundable_ctc + net_investment_income_tax
+
+
+@rule(TaxUnit, reference="26 USC 24(d), 32")
+def refundable_credits(eitc, refundable_ctc):
+    """Credits paid even where they exceed the tax."""
+    return eitc + refundable_ctc
+
+
+@rule(TaxUnit, reference="26 USC subtitle A, chapters 1 and 2A")
+def income_tax(income_tax_before_refundable_credits, refundable_credits):
+    """Individual income tax after all credits, negative where credits exceed it."""
+    return income_tax_before_refundable_credits - refundable_credits
+
+
+@rule(TaxUnit, reference="26 USC 3101, 1401")
+def employee_payroll_tax(
+    tax_unit_employee_social_security_tax, employee_medicare_tax, self_employment_tax, additional_medicare_tax
+):
+    """Payroll taxes the filers pay themselves: the employee's part, self-employment and additional Medicare tax."""
+    return (
+        tax_unit_employee_social_security_tax + employee_medicare_tax + self_employment_tax + additional_medicare_tax
+    )
+
+
+@rule(TaxUnit, reference="26 USC 3111")
+def employer_payroll_tax(tax_unit_employer_social_security_tax, employer_medicare_tax):
+    """Payroll taxes the employers pay."""
+    return tax_unit_employer_social_security_tax + employer_medicare_tax
+
+
+@rule(TaxUnit, reference="26 USC 1401, 3101, 3111")
+def payroll_tax(employee_payroll_tax, employer_payroll_tax):
+    """All payroll taxes, the self-employment and additional Medicare taxes included."""
+    return employee_payroll_tax + employer_payroll_tax
+
+
+@rule(TaxUnit)
+def combined_tax(income_tax, payroll_tax):
+    """Income and payroll taxes, both sides."""
+    return income_tax + payroll_tax
+
+
+@rule(TaxUnit)
+def household_side_tax(income_tax, employee_payroll_tax):
+    """Income tax and the payroll taxes the filers pay themselves: the tax behind a marginal tax rate."""
+    return income_tax + employee_payroll_tax
