@@ -17,33 +17,35 @@ from jaxsim.engine import Block, System
 from jaxsim.population import GROUPS, Population
 
 
+CACHE_ROWS = 2_560  # tax units in a block whose working set stays in a core's cache, for one reform or in reverse
+CACHE_LANES = 32_768  # the same as units times reforms
+DEVICE_LANES = 4_000_000  # units times reforms that fill an accelerator
+
+
 @dataclass(frozen=True)
 class Layout:
-    """How to cut the work: number of blocks of households, and reforms evaluated together.
+    """How to cut the work.
 
     Attributes:
-        blocks: household blocks that a scan walks through; 1 skips the scan.
-        reforms: variants evaluated at once by `vmap`; more are taken in chunks of this size.
+        blocks: household blocks that a scan walks through; 1 skips the scan. None chooses by the work: one block for
+            a plain run, blocks that fit the cache in reverse mode and for many reforms.
+        reforms: variants evaluated at once by `vmap`; more are taken in chunks of this size. None chooses.
     """
 
-    blocks: int = 1
-    reforms: int = 32
+    blocks: int | None = None
+    reforms: int | None = None
 
-    @staticmethod
-    def choose(units: int, reforms: int) -> Layout:
-        """A layout for a population of `units` tax units and a number of reforms.
-
-        On a CPU a block with its reforms should fit the cache: about 32,000 unit-reform lanes. An accelerator starts
-        from whole data and a few million lanes.
-        """
+    def resolve(self, units: int, reforms: int = 1, reverse: bool = False) -> tuple[int, int]:
+        """(blocks, reforms at once) for a population of `units` tax units."""
         import jax
 
-        if reforms <= 1:
-            return Layout(1, 1)
-        if jax.default_backend() != "cpu":
-            return Layout(1, max(1, min(reforms, 4_000_000 // max(units, 1))))
-        chunk = min(reforms, 32)
-        return Layout(max(1, round(units * chunk / 32_768)), chunk)
+        if jax.default_backend() == "cpu":
+            chunk = self.reforms or min(reforms, 32)
+            rows = CACHE_LANES // chunk if chunk > 1 else CACHE_ROWS if reverse else units
+        else:
+            chunk = self.reforms or max(1, min(reforms, DEVICE_LANES // units))
+            rows = units
+        return self.blocks or max(1, round(units / rows)), chunk
 
 
 def bucket(n: int) -> int:

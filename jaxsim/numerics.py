@@ -6,8 +6,8 @@ Rules use these functions instead of `floor`, `ceil`, `maximum` or a bare compar
 every step here forgives an error of `1e-6` dollars plus a few units in the last place of the number type.
 
 *Derivatives.* `maximum` halves the gradient at a tie, and ties are common in law (most people have no capital
-gains). `relu`, `lower_of` and `higher_of` take one side. They are marked, so that the analysis of steps knows a
-continuous kink from a cliff.
+gains). `relu`, `lower_of` and `higher_of` take one side. They have a derivative rule of their own, by which the
+analysis of steps knows a continuous kink from a cliff.
 
 *Smooth twins.* The derivative of a step is zero and hides a cliff. Under `smoothing(...)` every step is averaged
 over a window of full width w around its argument, so the derivative is the central difference over that window.
@@ -105,10 +105,6 @@ def continuous_lower(a: Array, b: Array) -> Array:
 def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     a, b = primals
     return continuous_lower(a, b), jnp.where(a <= b, tangents[0], tangents[1])
-
-
-CONTINUOUS = ("continuous_relu", "continuous_lower")
-"""Names of the marked kinks in a jaxpr: no step although they hold a comparison."""
 
 
 def relu(x: ArrayLike, unit: str = "USD") -> Array:
@@ -239,13 +235,38 @@ def pick(values: ArrayLike, *codes: ArrayLike) -> Array:
     Returns:
         The value of each row, shape [rows].
     """
-    values, code = jnp.asarray(values), jnp.asarray(codes[0])
-    n = values.shape[0]
-    out = pick(values[0], *codes[1:]) if codes[1:] else values[0]
+    values = jnp.asarray(values)
+    if len(codes) == 1:
+        return pick_rows(values[None], codes[0])[0]
+    return _chain(pick_rows(values, codes[1]), jnp.asarray(codes[0]))
+
+
+def pick_rows(table: ArrayLike, code: ArrayLike) -> list[Array]:
+    """`pick(row, code)` for every row of a table [k, n], as a list of k arrays [rows]."""
+    return _pick_rows(jnp.asarray(table), jnp.asarray(code))
+
+
+@jax.custom_jvp
+def _pick_rows(table: Array, code: Array) -> list[Array]:
+    return [_chain(row, code) for row in table]
+
+
+@_pick_rows.defjvp
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[list[Array], list[Array]]:
+    # as a product with indicators of the categories, so that the adjoint is one pass over the rows for all cells
+    table, code = primals
+    n = table.shape[-1]
+    indicator = jnp.minimum(code, n - 1).astype(jnp.int32) == jnp.arange(n, dtype=jnp.int32).reshape(-1, *[1] * code.ndim)
+    product = jnp.tensordot(tangents[0], indicator.astype(table.dtype), 1, precision="highest")
+    return _pick_rows(table, code), [x[0] for x in jax.lax.split(product, [1] * table.shape[0])]
+
+
+def _chain(values: Any, code: Array) -> Array:
+    n = len(values)
+    out = values[0]
     for k in range(1, n):
-        test = code == k if k < n - 1 else code >= k
-        out = jnp.where(test, pick(values[k], *codes[1:]) if codes[1:] else values[k], out)
-    return out
+        out = jnp.where(code == k if k < n - 1 else code >= k, values[k], out)
+    return jnp.broadcast_to(out, jnp.broadcast_shapes(jnp.shape(out), code.shape))
 
 
 def schedule(x: ArrayLike, rates: Array, thresholds: Array, code: ArrayLike) -> Array:
@@ -257,9 +278,10 @@ def schedule(x: ArrayLike, rates: Array, thresholds: Array, code: ArrayLike) -> 
         thresholds: lower bound of each bracket by category, shape [brackets, categories].
         code: category of each row, shape [rows].
     """
-    tax = rates[0] * relu(x - pick(thresholds[0], code))
-    for k in range(1, rates.shape[0]):
-        tax = tax + (rates[k] - rates[k - 1]) * relu(x - pick(thresholds[k], code))
+    increases = jnp.diff(rates, prepend=0.0)
+    tax = jnp.zeros_like(x)
+    for increase, lower in zip(jax.lax.split(increases, [1] * len(rates)), pick_rows(thresholds, code), strict=True):
+        tax = tax + increase[0] * relu(x - lower)
     return tax
 
 

@@ -154,11 +154,6 @@ class Uprating:
             return self.base + _round(xp, amount - self.base, self.to, self.direction)
         return _round(xp, amount, self.to, self.direction)
 
-    def onward(self, xp: Any, series: Callable[[str, Any], Any], value: Any, since: int, year: int) -> Any:
-        """A reform's value of the year `since`, moved on to a later year with the index and rounded."""
-        ratio = series(self.index, year - self.lag) / series(self.index, since - self.lag)
-        return _round(xp, value * xp.where(ratio > 1, ratio, 1.0), self.to, self.direction)
-
 
 def _round(xp: Any, x: Any, to: Any, direction: str) -> Any:
     guard = 1e-6
@@ -170,7 +165,7 @@ def _round(xp: Any, x: Any, to: Any, direction: str) -> Any:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One parameter: metadata and its cells by year. A cell of a reform may continue to be uprated from its value."""
+    """One parameter: metadata and its cells by year."""
 
     path: str
     label: str
@@ -185,8 +180,6 @@ class Leaf:
     previous_uprating: Uprating | None = None
     note: str = ""
     forecast_from: int | None = None
-    reformed: tuple[int, ...] = ()  # years whose cell comes from a reform
-    uprated: tuple[int, ...] = ()  # of those, the years after which uprating goes on from the value
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -203,8 +196,6 @@ class Leaf:
         rule = self.uprating
         if rule is None or year <= since:
             return value
-        if since in self.reformed:
-            return rule.onward(xp, series, value, since, year) if since in self.uprated else value
         return xp.where(year >= rule.first_year, rule.amount(xp, series, year), value)
 
 
@@ -263,6 +254,15 @@ class Law:
         if year not in YEARS:
             raise ParameterError(f"tax year {year} is outside {FIRST_YEAR} to {LAST_YEAR}")
         return jax.tree.map(lambda leaf: leaf[year - FIRST_YEAR], self._resolved)
+
+    def moved_on(self, leaf: Leaf, value: Any, since: int, year: int, index: tuple[int, ...] = ()) -> Any:
+        """A value of the year `since` moved on to a later year as the law indexes this parameter."""
+        rule = leaf.uprating
+        if rule is None or year == since:
+            return value
+        prices = self[rule.index]
+        ratio = prices.cells[prices.years.index(year - rule.lag)] / prices.cells[prices.years.index(since - rule.lag)]
+        return _round(np, value * max(ratio, 1.0), rule.to[index], rule.direction)
 
     def find(self, text: str = "") -> Any:
         """Parameters whose path or label holds every word of `text`, as a DataFrame."""

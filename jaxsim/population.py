@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Population:
         source: str = "tables",
         system: System | None = None,
         card: Mapping[str, Any] | None = None,
+        provided: Iterable[str] | None = None,
     ) -> Population:
         """A population from one table an entity (DataFrames or mappings of columns).
 
@@ -77,11 +78,12 @@ class Population:
             source: name for messages.
             system: whose inputs these are; the US by default.
             card: facts about the data.
+            provided: names of the inputs that the source really supplies; by default all columns given.
 
         Raises:
             InputError: the first problem found, with source, column, rows and remedy.
         """
-        return _Builder(tables, year, source, system or _us()).build(card or {})
+        return _Builder(tables, year, source, system or _us()).build(card or {}, provided)
 
     @staticmethod
     def from_persons(persons: Any, *, year: int, source: str = "persons", system: System | None = None) -> Population:
@@ -152,17 +154,29 @@ class Population:
         tables = {**self.tables, "household": {**self.tables["household"], WEIGHT: weights}}
         return Population(tables, self.year, self.source, self.provided, self.card)
 
-    def with_columns(self, year: int | None = None, **columns: Any) -> Population:
-        """A copy in which some input columns are replaced, in the row order of their entity."""
-        tables = {e: dict(t) for e, t in self.tables.items()}
-        for name, values in columns.items():
-            entity = next((e for e, t in tables.items() if name in t), None)
-            if entity is None:
-                raise InputError(f"{self.source}: unknown column {name!r}.{nearest(name, self._names())}")
-            tables[entity][name] = np.asarray(values, dtype=np.float64)
-        provided = self.provided | set(columns)
-        checked = Population.from_tables(tables, year=year or self.year, source=self.source, card=self.card)
-        return Population(checked.tables, checked.year, checked.source, provided, self.card)
+    def with_column(self, name: str, values: Any) -> Population:
+        """A copy in which one input column is replaced, in the row order of its entity."""
+        entity = next((e for e, table in self.tables.items() if name in table), None)
+        i = _us().inputs.get(name)
+        if entity is None or i is None:
+            raise InputError(f"{self.source}: unknown input {name!r}.{nearest(name, self._names())}")
+        values = np.asarray(values)
+        if values.shape != self.tables[entity][name].shape:
+            raise InputError(
+                f"{self.source}: column {name!r}: {values.shape} values for {self.count(entity)} rows of {entity}"
+            )
+        column = check_input(f"{self.source} ({entity})", i, values)
+        tables = {**self.tables, entity: {**self.tables[entity], name: column}}
+        return Population(tables, self.year, self.source, self.provided | {name}, self.card)
+
+    def only_household(self, row: int) -> Population:
+        """The household in that row, alone, with its own weight."""
+        chosen = self.tables["household"]["household_id"][row]
+        tables = {
+            entity: {name: column[table["household_id"] == chosen] for name, column in table.items()}
+            for entity, table in self.tables.items()
+        }
+        return Population(tables, self.year, self.source, self.provided, self.card)
 
     def _names(self) -> list[str]:
         return [name for table in self.tables.values() for name in table]
@@ -177,20 +191,29 @@ class Population:
         return sha.hexdigest()
 
     def to_parquet(self, folder: str | os.PathLike[str]) -> None:
-        """Write a folder with one Parquet file an entity and the card; written whole or not at all."""
+        """Write a folder with one Parquet file an entity and the card; written whole or not at all.
+
+        Inputs at their default in every row are left out: reading fills them in.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        temporary.chmod(0o755)  # mkdtemp keeps others out
         try:
             for entity, table in self.tables.items():
+                kept = {name: _compact(column) for name, column in table.items() if not _at_default(name, column)}
+                ids = {name: "DELTA_BINARY_PACKED" for name in kept if name.endswith("_id")}
                 pq.write_table(
-                    pa.table({name: _compact(column) for name, column in table.items()}),
+                    pa.table(kept),
                     temporary / f"{entity}.parquet",
                     compression="zstd",
                     compression_level=19,
+                    use_dictionary=[name for name in kept if name not in ids],
+                    column_encoding=ids,
+                    write_statistics=False,
                 )
             about = {"year": self.year, "source": self.source, "provided": sorted(self.provided), "card": self.card}
             (temporary / "card.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -208,37 +231,58 @@ class Population:
     @staticmethod
     def from_parquet(folder: str | os.PathLike[str], *, check: bool = True) -> Population:
         """Read a folder written by `to_parquet`."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         folder = Path(folder)
-        try:
-            about = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            tables: dict[str, Table] = {}
-            for entity in ("person", *GROUPS):
-                read = pq.read_table(folder / f"{entity}.parquet")
-                tables[entity] = {
-                    name: column.to_numpy().astype(np.int64 if pa.types.is_integer(column.type) and _is_key(name)
-                                                   else np.float64)
-                    for name, column in zip(read.column_names, read.columns, strict=True)
-                }  # fmt: skip
-        except FileNotFoundError as error:
-            raise InputError(f"{folder}: {error.filename} is missing: write the folder again with to_parquet") from None
-        except (pa.ArrowInvalid, OSError, ValueError, KeyError) as error:
-            raise InputError(f"{folder}: not a population written by to_parquet ({error})") from None
-        for entity, table in tables.items():
-            for name in table:
-                if name == "role":
-                    table[name] = table[name].astype(np.int64)
-        provided = frozenset(about["provided"])
-        if not check:
-            return Population(tables, about["year"], about["source"], provided, about["card"])
-        checked = Population.from_tables(tables, year=about["year"], source=about["source"], card=about["card"])
-        return Population(checked.tables, checked.year, checked.source, provided, about["card"])
+        year, source, provided, card = _read_card(folder)
+        tables = {entity: _read_table(folder / f"{entity}.parquet") for entity in ("person", *GROUPS)}
+        if check:
+            return Population.from_tables(tables, year=year, source=source, card=card, provided=provided)
+        for i in _us().inputs.values():
+            table = tables[i.entity.name]
+            if i.name not in table:
+                table[i.name] = np.full(len(table[f"{i.entity.name}_id"]), i.default)
+        return Population(tables, year, source, provided, card)
+
+
+def _read_card(folder: Path) -> tuple[int, str, frozenset[str], dict[str, Any]]:
+    """Year, source, inputs provided and card of a folder written by `to_parquet`."""
+    path = folder / "card.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return int(about["year"]), str(about["source"]), frozenset(about["provided"]), dict(about["card"])
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing: write the folder again with to_parquet") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a card written by to_parquet ({type(error).__name__}: {error})") from None
+
+
+def _read_table(path: Path) -> Table:
+    """The columns of one Parquet file of such a folder: ids as integers, all else as floats."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        read = pq.read_table(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing: write the folder again with to_parquet") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a Parquet file written by to_parquet ({error})") from None
+    table: Table = {}
+    for name, column in zip(read.column_names, read.columns, strict=True):
+        values = to_number(str(path), name, column.to_numpy())
+        table[name] = values.astype(np.int64) if pa.types.is_integer(column.type) and _is_key(name) else values
+    return table
 
 
 def _is_key(name: str) -> bool:
     return name.endswith("_id") or name == "role"
+
+
+def _at_default(name: str, column: np.ndarray) -> bool:
+    """Whether a column need not be written. Derived columns are: where one is missing it is derived anew."""
+    from jaxsim.rules.us.units import DERIVED
+
+    i = _us().inputs.get(name)
+    return i is not None and name not in DERIVED and bool((column == i.default).all())
 
 
 def _compact(column: np.ndarray) -> np.ndarray:
@@ -285,7 +329,7 @@ class _Builder:
         self.tables = {entity: _columns(table) for entity, table in tables.items()}
         self.year, self.source, self.system = int(year), source, system
 
-    def build(self, card: Mapping[str, Any]) -> Population:
+    def build(self, card: Mapping[str, Any], supplied: Iterable[str] | None = None) -> Population:
         for entity in ("person", *GROUPS):
             self._shape(entity)
         self._keys()
@@ -295,7 +339,8 @@ class _Builder:
             provided |= self._inputs(entity)
         self._weights()
         self._sort()
-        population = Population(self.tables, self.year, self.source, frozenset(provided), dict(card))
+        supplied = frozenset(provided if supplied is None else supplied)
+        population = Population(self.tables, self.year, self.source, supplied, dict(card))
         self._units(population)
         self._derive(population, provided)
         return population
@@ -316,9 +361,8 @@ class _Builder:
         for name in table:
             if name not in known:
                 elsewhere = self.system.inputs.get(name)
-                hint = (
-                    f" It belongs to the table {elsewhere.entity.name!r}." if elsewhere else nearest(name, sorted(known))
-                )
+                table_of = f" It belongs to the table {elsewhere.entity.name!r}." if elsewhere else ""
+                hint = table_of or nearest(name, sorted(known))
                 raise refuse(self._name(entity), name, "unknown column", remedy=hint.strip())
 
     @staticmethod
@@ -347,9 +391,9 @@ class _Builder:
     def _roles(self, role: np.ndarray) -> np.ndarray:
         if role.dtype.kind in "OUST":
             codes = {name: code for code, name in enumerate(ROLES)}
-            bad = [i for i, r in enumerate(role) if str(r) not in codes]
-            if bad:
-                raise refuse(self._name("person"), "role", f"{role[bad[0]]!r} is not a role", bad,
+            strange = [i for i, r in enumerate(role) if str(r) not in codes]
+            if strange:
+                raise refuse(self._name("person"), "role", f"{role[strange[0]]!r} is not a role", strange,
                              f"Use {', '.join(ROLES)}.")  # fmt: skip
             return np.array([codes[str(r)] for r in role], dtype=np.int64)
         values = self._number("person", "role", role)
@@ -553,18 +597,13 @@ def _from_persons(person: dict[str, np.ndarray], year: int, source: str, system:
 
 def _roles_by_order(unit: np.ndarray, age: np.ndarray) -> np.ndarray:
     """First adult of a unit head, second adult spouse, others dependents; without adults the first is head."""
+    order = np.lexsort((np.arange(len(unit)), age < 18, unit))  # in each unit adults first, each in the order given
+    starts = np.flatnonzero(unit[order][1:] != unit[order][:-1]) + 1
+    starts = np.concatenate([[0], starts]) if len(unit) else starts
     role = np.full(len(unit), DEPENDENT)
-    for members in _by_group(unit):
-        adults = [m for m in members if age[m] >= 18] or [members[0]]
-        role[adults[0]] = HEAD
-        if len(adults) > 1:
-            role[adults[1]] = SPOUSE
+    role[order[starts]] = HEAD
+    second = starts + 1
+    second = second[(second < len(unit)) & ~np.isin(second, starts)]
+    second = order[second]
+    role[second[age[second] >= 18]] = SPOUSE
     return role
-
-
-def _by_group(group: np.ndarray) -> Iterable[np.ndarray]:
-    order = np.argsort(group, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-
-
-Reader = Callable[..., Population]

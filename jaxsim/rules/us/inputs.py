@@ -91,4 +91,10 @@ INPUTS = (
     _money(Household, "snap", "Benefits of the SNAP nutrition programme"),
     _money(Household, "housing_assistance", "Value of housing assistance"),
     Input("state_fips", Household, "State, FIPS code (0 unknown)", "category", kind="code", low=0, high=56),
+    _flag(TaxUnit, "business_is_sstb", "The business is a specified service trade (health, law, consulting ...)"),
+    _money(TaxUnit, "business_w2_wages", "W-2 wages paid by the filers' businesses, their share"),
+    _money(TaxUnit, "business_property", "Unadjusted basis of qualified property of the filers' businesses"),
+    _flag(TaxUnit, "lives_apart_from_spouse", "A separate filer who lived apart from the spouse all year"),
+    Input("months_of_study_or_incapacity", Person, "Months as full-time student or unable to care for oneself", "count",
+          kind="count", low=0, high=12),
 )  # fmt: skip

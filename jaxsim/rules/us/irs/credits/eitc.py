@@ -42,16 +42,19 @@ def is_eitc_eligible(
     spouse_is_eitc_age,
     head_is_dependent_elsewhere,
     filing_status,
+    lives_apart_from_spouse,
     eitc_disqualified_income,
     p,
 ):
-    """1 where the unit may have the credit: a child or the right age, not separate, little investment income."""
+    """1 where the unit may have the credit: a child or the right age, unmarried or joint, little investment income."""
     spouse = spouse_is_eitc_age * equals(filing_status, JOINT)
     by_age = either(head_is_eitc_age, spouse)
     by_child = at_least(eitc_qualifying_children, 1.0, unit="count")
+    # a separate filer with a child counts as unmarried when living apart (32(d)(2)(B))
+    married_separate = equals(filing_status, SEPARATE) * (1 - lives_apart_from_spouse * by_child)
     return (
         either(by_child, by_age)
-        * (1 - equals(filing_status, SEPARATE))
+        * (1 - married_separate)
         * (1 - head_is_dependent_elsewhere)
         * at_most(eitc_disqualified_income, p.investment_income_limit)
     )
@@ -78,4 +81,4 @@ def eitc_phase_out(earned_income, adjusted_gross_income, eitc_qualifying_childre
 def eitc(is_eitc_eligible, eitc_phase_in, eitc_phase_out, eitc_qualifying_children, p):
     """Earned income credit: the phased-in amount, at most the maximum less the reduction."""
     maximum = pick(p.phase_in_rate, eitc_qualifying_children) * pick(p.earned_income_amount, eitc_qualifying_children)
-    return is_eitc_eligible * lower_of(eitc_phase_in, relu(maximum - eitc_phase_out))
+    return is_eitc_eligible * lower_of(relu(maximum - eitc_phase_out), eitc_phase_in)

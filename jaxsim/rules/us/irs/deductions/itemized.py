@@ -32,8 +32,8 @@ def charitable_deduction(cash_charity, noncash_charity, adjusted_gross_income, p
     """Gifts within shares of adjusted gross income, above a floor that gifts other than cash absorb first."""
     base = relu(adjusted_gross_income)
     floor = p.floor_rate * base
-    noncash = relu(noncash_charity - floor)
-    cash = relu(cash_charity - relu(floor - noncash_charity))
+    noncash = higher_of(noncash_charity - floor, 0.0)
+    cash = higher_of(cash_charity - relu(floor - noncash_charity), 0.0)
     cash_allowed = lower_of(cash, p.ceiling_rate * base)
     return cash_allowed + lower_of(noncash, relu(p.noncash_ceiling_rate * base - cash_allowed))
 
@@ -52,9 +52,11 @@ def itemized_deductions_before_limit(
     reference="26 USC 68, as amended by P.L. 119-21 sec. 70111",
 )
 def itemized_deductions(
-    itemized_deductions_before_limit, adjusted_gross_income, senior_deduction, filing_status, p, rates
+    itemized_deductions_before_limit, adjusted_gross_income, senior_deduction, qbi_deduction, filing_status, p, rates
 ):
     """Itemized deductions less 2/37 of the lesser of them and income in the top bracket."""
-    taxable = relu(adjusted_gross_income - senior_deduction - itemized_deductions_before_limit)
+    # taxable income "without regard to this section" is net of the deduction for qualified business income, which in
+    # turn leaves this limit aside (199A(e)(1)), so there is no circle
+    taxable = relu(adjusted_gross_income - senior_deduction - qbi_deduction - itemized_deductions_before_limit)
     in_top_bracket = relu(taxable + itemized_deductions_before_limit - pick(rates.threshold[-1], filing_status))
     return itemized_deductions_before_limit - p.rate * lower_of(itemized_deductions_before_limit, in_top_bracket)

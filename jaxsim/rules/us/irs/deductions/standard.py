@@ -57,4 +57,4 @@ def standard_deduction(
 @rule(TaxUnit, parameters=PATH, reference="26 USC 170(p)")
 def nonitemizer_charitable_deduction(cash_charity, filing_status, p):
     """Gifts of cash that may be deducted without itemizing."""
-    return lower_of(cash_charity, pick(p.nonitemizer_charity, filing_status))
+    return lower_of(pick(p.nonitemizer_charity, filing_status), cash_charity)

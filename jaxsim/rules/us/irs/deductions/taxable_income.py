@@ -1,7 +1,7 @@
 """Taxable income (26 USC 63)."""
 
 from jaxsim.engine import rule
-from jaxsim.numerics import higher_of, relu
+from jaxsim.numerics import above, higher_of, relu
 from jaxsim.rules.us.entities import TaxUnit
 
 
@@ -11,7 +11,13 @@ def deduction_taken(itemized_deductions, standard_deduction, nonitemizer_charita
     return higher_of(standard_deduction + nonitemizer_charitable_deduction, itemized_deductions)
 
 
+@rule(TaxUnit, unit="flag", reference="26 USC 63(e)")
+def itemizes(itemized_deductions, standard_deduction, nonitemizer_charitable_deduction):
+    """1 where itemized deductions are the greater and taken, else 0."""
+    return above(itemized_deductions, standard_deduction + nonitemizer_charitable_deduction)
+
+
 @rule(TaxUnit, reference="26 USC 63(a) and (b)")
-def taxable_income(adjusted_gross_income, deduction_taken, senior_deduction):
+def taxable_income(adjusted_gross_income, deduction_taken, senior_deduction, qbi_deduction):
     """Adjusted gross income less deductions, if positive."""
-    return relu(adjusted_gross_income - deduction_taken - senior_deduction)
+    return relu(adjusted_gross_income - deduction_taken - senior_deduction - qbi_deduction)

@@ -23,7 +23,8 @@ def capital_gain_in_income(short_term_capital_gains, net_long_term_gain, filing_
 @rule(TaxUnit, reference="26 USC 1(h)(11), 1222(11)")
 def adjusted_net_capital_gain(short_term_capital_gains, net_long_term_gain, qualified_dividend_income):
     """Net long-term gain above net short-term loss, plus qualified dividends."""
-    return relu(net_long_term_gain - relu(-short_term_capital_gains)) + qualified_dividend_income
+    gain = higher_of(net_long_term_gain - relu(-short_term_capital_gains), 0.0)  # with the slope of a first gain
+    return gain + qualified_dividend_income
 
 
 @rule(TaxUnit, reference="26 USC 1(h)(1)(A)")

@@ -1,7 +1,7 @@
 """Net investment income tax (26 USC 1411)."""
 
 from jaxsim.engine import rule
-from jaxsim.numerics import lower_of, pick, relu
+from jaxsim.numerics import higher_of, lower_of, pick, relu
 from jaxsim.rules.us.entities import TaxUnit
 
 
@@ -15,11 +15,12 @@ def net_investment_income(
 ):
     """Interest, dividends, gains and passive income, with deductible capital losses set against the rest."""
     passive = rental_partnership_s_corp_income - active_partnership_s_corp_income
-    return relu(taxable_interest_income + ordinary_dividend_income + capital_gain_in_income + passive)
+    net = taxable_interest_income + ordinary_dividend_income + capital_gain_in_income + passive
+    return higher_of(net, 0.0)  # with the slope of a first dollar
 
 
 @rule(TaxUnit, parameters="irs.income_tax.net_investment_income", reference="26 USC 1411(a)(1)")
 def net_investment_income_tax(net_investment_income, adjusted_gross_income, filing_status, p):
     """Tax on the lesser of net investment income and income above the threshold."""
     excess = relu(adjusted_gross_income - pick(p.threshold, filing_status))
-    return p.rate * lower_of(net_investment_income, excess)
+    return p.rate * lower_of(excess, net_investment_income)

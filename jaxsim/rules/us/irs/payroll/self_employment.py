@@ -1,7 +1,7 @@
 """Tax on self-employment income (26 USC 1401, 1402), each spouse alone (1402(b), Treas. Reg. 1.6017-1(b))."""
 
 from jaxsim.engine import rule, sum_of_filers
-from jaxsim.numerics import at_least, lower_of, relu
+from jaxsim.numerics import at_least, higher_of, lower_of, relu
 from jaxsim.rules.us.entities import Person, TaxUnit
 
 SELF_EMPLOYMENT = "irs.payroll.self_employment"
@@ -74,4 +74,12 @@ def self_employment_tax_deduction(self_employment_tax, p):
 @rule(TaxUnit, reference="26 USC 32(c)(2)(A), Treas. Reg. 1.32-2(c)(2)")
 def earned_income(tax_unit_wages, tax_unit_self_employment_profit, self_employment_tax_deduction):
     """Wages plus self-employment profit or loss, less half of the self-employment tax, if positive."""
-    return relu(tax_unit_wages + tax_unit_self_employment_profit - self_employment_tax_deduction)
+    net = tax_unit_wages + tax_unit_self_employment_profit - self_employment_tax_deduction
+    return higher_of(net, 0.0)  # with the slope of a first dollar
+
+
+@rule(Person, parameters=SELF_EMPLOYMENT, reference="26 USC 21(d)(1), 32(c)(2)(A), Treas. Reg. 1.21-2(b)(3)")
+def person_earned_income(employment_income, self_employment_profit, person_self_employment_tax, p):
+    """Earned income of one person: wages plus profit or loss, less half of the self-employment tax, if positive."""
+    net = employment_income + self_employment_profit - p.deduction_share * person_self_employment_tax
+    return higher_of(net, 0.0)

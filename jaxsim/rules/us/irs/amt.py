@@ -1,0 +1,75 @@
+"""Alternative minimum tax of individuals (26 USC 55 to 59)."""
+
+from jaxsim.engine import rule
+from jaxsim.numerics import choose, equals, lower_of, pick, relu, schedule
+from jaxsim.rules.us.entities import TaxUnit
+from jaxsim.rules.us.inputs import SEPARATE
+
+PATH = "irs.amt"
+
+
+@rule(TaxUnit, reference="26 USC 55(b)(1)(D), 56(b)(1)")
+def alternative_minimum_income_before_addition(
+    adjusted_gross_income,
+    state_tax_refund,
+    itemizes,
+    itemized_deductions_before_limit,
+    state_and_local_tax_deduction,
+    nonitemizer_charitable_deduction,
+    qbi_deduction,
+):
+    """Adjusted gross income less what the minimum tax allows of refunds and deductions; it may be negative."""
+    # Not allowed: taxes (56(b)(1)(A)(ii)), the standard deduction and the deductions of section 151 (56(b)(1)(D)),
+    # among them the one for seniors, which stands in 151(d)(5)(C) (Form 6251 for 2025, line 1a, leaves it out too).
+    # Allowed: itemized deductions without the limit of section 68 (56(b)(1)(E)), gifts of non-itemizers (170(p),
+    # no part of the standard deduction) and qualified business income as for the regular tax (199A(f)(2)).
+    # Recovered taxes are no income (56(b)(1)(C)).
+    itemized = itemized_deductions_before_limit - state_and_local_tax_deduction
+    allowed = choose(itemizes, itemized, nonitemizer_charitable_deduction)
+    return adjusted_gross_income - state_tax_refund - allowed - qbi_deduction
+
+
+@rule(TaxUnit, parameters=PATH, reference="26 USC 55(d)(1), (2) and (4)")
+def amt_exemption(alternative_minimum_income_before_addition, filing_status, p):
+    """Exemption, reduced above a threshold."""
+    excess = relu(alternative_minimum_income_before_addition - pick(p.phase_out.threshold, filing_status))
+    return relu(pick(p.exemption, filing_status) - p.phase_out.rate * excess)
+
+
+@rule(TaxUnit, parameters=PATH, reference="26 USC 55(d)(2), last sentence")
+def alternative_minimum_taxable_income(alternative_minimum_income_before_addition, filing_status, p):
+    """Alternative minimum taxable income; a separate filer adds back what a joint exemption would have lost."""
+    exemption = pick(p.exemption, filing_status)
+    excess = relu(alternative_minimum_income_before_addition - pick(p.phase_out.threshold, filing_status))
+    addition = lower_of(relu(p.phase_out.rate * excess - exemption), exemption)
+    return alternative_minimum_income_before_addition + addition * equals(filing_status, SEPARATE)
+
+
+@rule(TaxUnit, reference="26 USC 55(b)(1)(B)")
+def amt_taxable_excess(alternative_minimum_taxable_income, amt_exemption):
+    """Alternative minimum taxable income above the exemption."""
+    return relu(alternative_minimum_taxable_income - amt_exemption)
+
+
+@rule(
+    TaxUnit,
+    parameters={"p": PATH, "gains": "irs.income_tax.capital_gains"},
+    reference="26 USC 55(b)(1)(A) and (3)",
+)
+def tentative_minimum_tax(
+    amt_taxable_excess, adjusted_net_capital_gain, ordinary_taxable_income, filing_status, p, gains
+):
+    """Tax on the excess by two rates, with net capital gain at its preferential rates if that is less."""
+    gain = lower_of(amt_taxable_excess, adjusted_net_capital_gain)
+    # the gain fills the brackets of section 1(h) above ordinary income as the regular tax counts it (55(b)(3)(B), (C))
+    on_gain = schedule(ordinary_taxable_income + gain, gains.rate, gains.threshold, filing_status) - schedule(
+        ordinary_taxable_income, gains.rate, gains.threshold, filing_status
+    )
+    with_preference = schedule(amt_taxable_excess - gain, p.rate, p.threshold, filing_status) + on_gain
+    return lower_of(with_preference, schedule(amt_taxable_excess, p.rate, p.threshold, filing_status))
+
+
+@rule(TaxUnit, reference="26 USC 55(a)")
+def alternative_minimum_tax(tentative_minimum_tax, regular_tax):
+    """Tentative minimum tax as far as it exceeds the regular tax."""
+    return relu(tentative_minimum_tax - regular_tax)
