@@ -230,6 +230,7 @@ class System:
         self.entities = {e.name: e for e in entities}
         self.inputs = {i.name: i for i in inputs}
         self.rules: dict[str, Rule] = {}
+        self._leaves_read: dict[str, frozenset[str]] = {}
         for r in rules:
             if r.name in self.rules:
                 raise RuleError(f"{r.name} is defined twice, in {self.rules[r.name].module} and {r.module}")
@@ -298,13 +299,20 @@ class System:
                     for path in self.rules[name].parameters.values())  # fmt: skip
         return sorted(set(prefixes))
 
-    def readers(self, path: str) -> list[Rule]:
-        """Rules that read the parameter at `path`."""
-        return [
-            r
-            for r in self.rules.values()
-            if any(path == q or path.startswith(q + ".") for q in r.parameters.values())
-        ]
+    def leaves_read(self, name: str, parameters: Parameters) -> frozenset[str]:
+        """Paths of the parameters that a rule really reads: found by tracing it once on empty shapes."""
+        if name not in self._leaves_read:
+            r = self.rules[name]
+            seen: set[str] = set()
+            if r.parameters:
+                shapes = [jax.ShapeDtypeStruct((1,), self._example_dtype(a)) for a in r.arguments]
+                trees = {key: _Watched(parameters[path], path, seen) for key, path in r.parameters.items()}
+                jax.eval_shape(lambda *a: r.function(**dict(zip(r.arguments, a, strict=True)), **trees), *shapes)
+            self._leaves_read[name] = frozenset(seen)
+        return self._leaves_read[name]
+
+    def _example_dtype(self, name: str) -> Any:
+        return np.int8 if getattr(self.variable(name), "kind", "") == "category" else np.float32
 
     def evaluate(self, targets: Iterable[str], parameters: Parameters, block: Block) -> dict[str, Any]:
         """Values of the targets on a block: pure, to be traced.
@@ -361,6 +369,20 @@ def hidden_one(block: Block) -> Any:
     """The number 1, as far as the compiler can tell a matter of the data: weights are never negative."""
     weight = next(iter(block.weights.values()))[..., 0]
     return jnp.where(weight >= 0, jnp.ones_like(weight), 2 * jnp.ones_like(weight))
+
+
+class _Watched:
+    """Parameters that note which leaves are read."""
+
+    def __init__(self, node: Any, path: str, seen: set[str]):
+        self._node, self._path, self._seen = node, path, seen
+
+    def __getattr__(self, name: str) -> Any:
+        child, path = getattr(self._node, name), f"{self._path}.{name}"
+        if isinstance(child, Parameters):
+            return _Watched(child, path, self._seen)
+        self._seen.add(path)
+        return child
 
 
 def collect(package: ModuleType) -> list[Rule]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from jaxsim.engine import Rule
 from jaxsim.errors import JaxsimError
-from jaxsim.parameters import Law
 
 if TYPE_CHECKING:
     from jaxsim.simulation import Simulation
@@ -73,7 +72,7 @@ def _show(value: Any, unit: str) -> str:
     if isinstance(value, str):
         return value
     if unit.startswith("USD"):
-        return f"{value:,.2f}"
+        return f"{value + 0.0:,.2f}"  # no minus sign on zero
     return f"{value:g}"
 
 
@@ -116,7 +115,7 @@ def explain(sim: Simulation, variable: str, household: int | None = None, unit: 
         shown = values[name].tolist()
         if isinstance(item, Rule):
             made[name] = Explanation(
-                name, item.label, tuple(shown), item.unit, item.reference, _parameters(sim.law, sim.year, item),
+                name, item.label, tuple(shown), item.unit, item.reference, _parameters(sim, item),
                 tuple(made[a] for a in item.arguments),
             )  # fmt: skip
         else:
@@ -127,17 +126,16 @@ def explain(sim: Simulation, variable: str, household: int | None = None, unit: 
     return made[variable]
 
 
-def _parameters(law: Law, year: int, rule: Rule) -> dict[str, tuple[Any, str]]:
-    tree = law.in_year(year)
+def _parameters(sim: Simulation, rule: Rule) -> dict[str, tuple[Any, str]]:
+    tree = sim.parameters
     result = {}
-    for prefix in rule.parameters.values():
-        for path, value in tree.select([prefix]).items():
-            leaf = law[path]
-            if leaf.dims:
-                shown: Any = ", ".join(
-                    f"{name[len(path) + 1 :]} {v:g}" for name, v in zip(leaf.cell_names(), np.ravel(value), strict=True)
-                )
-            else:
-                shown = f"{float(value):g}"
-            result[path] = (shown, leaf.reference[0][0])
+    for path in sorted(sim.system.leaves_read(rule.name, tree)):
+        leaf = sim.law[path]
+        value = tree[path]
+        if leaf.dims:
+            cells = zip(leaf.cell_names(), np.ravel(value), strict=True)
+            shown = ", ".join(f"{name[len(path) + 1 :]} {v:,g}" for name, v in cells)
+        else:
+            shown = f"{float(value):,g}"
+        result[path] = (shown, leaf.reference[0][0])
     return result

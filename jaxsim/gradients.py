@@ -127,7 +127,8 @@ def gradient_table(
     steps = np.concatenate([np.full(np.size(leaf), path in leaf_steps) for path, leaf in arguments[0].items()])
     scale = np.maximum(np.abs(plain), np.abs(smoothed))
     matters = steps & (np.abs(plain - smoothed) > MATTERS * scale) & (scale > 0)
-    unsupported = _unsupported(sim, outcome, arguments[0])
+    readers = _readers(sim, outcome)
+    unsupported = _unsupported(sim, outcome, readers)
     absent = np.concatenate([np.full(np.size(leaf), path in unsupported) for path, leaf in arguments[0].items()])
     best = np.where(matters, smoothed, plain)
     total = float(total)
@@ -146,7 +147,9 @@ def gradient_table(
     )
     if smooth is False:
         table = table.drop(columns=["matters here", "smoothed", "smoothed twice as wide"])
+    read = np.concatenate([np.full(np.size(leaf), path in readers) for path, leaf in arguments[0].items()])
     chosen = _selected(sim, names, parameters)
+    chosen = chosen[read[chosen]]
     if differences:
         widths = sim.widths(True if smooth in (None, False) else smooth)
         assert widths is not None
@@ -181,22 +184,29 @@ def _differences(
     return (sums[0::2] - sums[1::2]) / (2 * half)
 
 
-def _unsupported(sim: Simulation, outcome: str, tree: Parameters) -> set[str]:
+def _readers(sim: Simulation, outcome: str) -> dict[str, list[str]]:
+    """Names of the rules behind an outcome that read each parameter."""
+    tree, readers = sim.parameters, {}  # type: ignore[var-annotated]
+    for name in sim.system.order((outcome,)):
+        if name in sim.system.rules:
+            for path in sim.system.leaves_read(name, tree):
+                readers.setdefault(path, []).append(name)
+    return readers
+
+
+def _unsupported(sim: Simulation, outcome: str, readers: Mapping[str, list[str]]) -> set[str]:
     """Parameters that act only through input columns which the data lack."""
     system, provided = sim.system, sim.population.provided
     blank: dict[str, bool] = {}  # variables that rest on absent inputs alone
-    order = system.order((outcome,))
-    for name in order:
+    for name in system.order((outcome,)):
         if name in system.inputs:
             blank[name] = name not in provided
         else:
-            blank[name] = all(blank[a] for a in system.rules[name].arguments) and bool(system.rules[name].arguments)
-    result = set()
-    for path, _ in tree.items():
-        readers = [r for r in system.readers(path) if r.name in order]
-        if readers and all(any(blank[a] for a in r.arguments) for r in readers):
-            result.add(path)
-    return result
+            arguments = system.rules[name].arguments
+            blank[name] = bool(arguments) and all(blank[a] for a in arguments)
+    return {
+        path for path, names in readers.items() if all(any(blank[a] for a in system.rules[n].arguments) for n in names)
+    }
 
 
 # --- which parameters may step -----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ LINES = (
     "alternative_minimum_tax",
     "net_investment_income_tax",
     "dependent_care_credit",
-    "elderly_disabled_credit",
+    "elderly_credit",
     "nonrefundable_ctc",
     "eitc",
     "refundable_ctc",

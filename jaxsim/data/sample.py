@@ -173,9 +173,7 @@ def main() -> None:
 
     whole = whole_cps()
     sample = stratified_sample(whole)
-    sample = dataclasses.replace(
-        sample, source="cps_sample", card={**sample.card, "source": "cps_sample, from cps.csv"}
-    )
+    sample = dataclasses.replace(sample, source="cps_sample")
     sample.to_parquet(BUNDLED)
     size = sum(file.stat().st_size for file in BUNDLED.iterdir())
     print(f"{sample}\n{size / 1e6:.2f} MB in {BUNDLED}")

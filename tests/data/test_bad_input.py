@@ -66,7 +66,7 @@ PERSONS = {
     "negative weight": ({"household_weight": [1.0, 1.0, 1.0, -2.0]}, "household_weight", 1),
     "no weight at all": ({"household_weight": [0.0, 0.0, 0.0, 0.0]}, "household_weight", None),
     "unknown filing status": ({"filing_status": ["married", "x", "x", "single"]}, "filing_status", 0),
-    "joint without a spouse": ({"filing_status": ["joint", "joint", "joint", "joint"]}, "filing_status", 1),
+    "joint without a spouse": ({"filing_status": ["JOINT", "JOINT", "JOINT", "JOINT"]}, "filing_status", 1),
     "qualified over ordinary dividends": (
         {"qualified_dividend_income": [0, 0, 0, 5.0]},
         "qualified_dividend_income",

@@ -213,7 +213,7 @@ def test_bands_add_up_to_the_dependants() -> None:
     assert len(ages_of_dependants(bands)) == total.sum()
     bands, forced = bands_of_dependants(*rng.integers(0, 5, (8, 500)))
     assert (bands >= 0).all()
-    assert 0 < forced.sum()
+    assert forced.sum() > 0
     more, forced = bands_of_dependants(total + 1, *counts[1:])
     assert forced.all()
     assert (more.sum(axis=1) == total + 1).all()

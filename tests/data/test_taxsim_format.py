@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from jaxsim.data import load_population
 from jaxsim.data.taxsim import FIPS, PERSON, UNIT, read_taxsim, soi_of_fips
