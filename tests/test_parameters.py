@@ -125,7 +125,7 @@ rate:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD.replace("unit: /1\n", ""), "unit"),
+        (GOOD.replace("  unit: /1\n", ""), "unit"),
         (GOOD.replace('reference: [{title: 1 USC 1, href: "https://example.org"}]', "reference: []"), "reference"),
         (GOOD.replace("2022-01-01: 0.1", "2022-06-01: 0.1"), "2022-06-01"),
         (GOOD.replace("0.1}", "abc}"), "rate"),

@@ -1,0 +1,142 @@
+"""The command line: what it prints and writes, exit codes, no traceback for a user's mistake."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from jaxsim.cli import cli
+
+RUNNER = CliRunner()
+
+
+def jaxsim(*arguments, **options):
+    """Run in process; compilation caches stay where they are."""
+    return RUNNER.invoke(cli, ["--no-cache", *map(str, arguments)], catch_exceptions=False, **options)
+
+
+def process(*arguments):
+    """Run as a user does, to see exit codes and standard error."""
+    code = "import sys; from jaxsim.cli import main; sys.argv[0] = 'jaxsim'; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "--no-cache", *map(str, arguments)],
+        capture_output=True, text=True, check=False, env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )  # fmt: skip
+
+
+ROWS = "RECID,MARS,XTOT,e00200,e00200p,e00200s,n24,age_head,age_spouse,EIC\n1,1,1,50000,50000,0,0,40,0,0\n2,2,3,90000,60000,30000,1,45,44,1\n"
+
+
+@pytest.fixture
+def taxcalc_file(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text(ROWS)
+    return path
+
+
+def test_demo_scores_a_reform_with_its_gradient(tmp_path):
+    done = jaxsim("demo", "--out", tmp_path / "results")
+    assert done.exit_code == 0
+    for piece in ("Revenue -", "Gradient of revenue", "irs.credits.ctc.amount", "households", "steps matter"):
+        assert piece in done.output
+    made = {p.name for p in (tmp_path / "results").iterdir()}
+    assert made == {
+        "budget.csv", "deciles.csv", "winners.csv", "measures.csv", "gradient.csv", "impact.png", "gradient.png",
+    }  # fmt: skip
+    assert len(pd.read_csv(tmp_path / "results" / "gradient.csv")) > 150
+
+
+def test_run_takes_a_reform_file(tmp_path):
+    reform = tmp_path / "reform.yaml"
+    reform.write_text("irs.deductions.standard.amount.SINGLE: {2026: 20000}\n")
+    done = jaxsim("run", reform, "--no-gradient")
+    assert done.exit_code == 0
+    assert "Revenue -" in done.output
+    assert "Gradient" not in done.output
+
+
+def test_calc_in_taxcalc_names(taxcalc_file, tmp_path):
+    out = tmp_path / "out.csv"
+    done = jaxsim("calc", taxcalc_file, "--format", "taxcalc", "--year", 2026, "--out", out)
+    assert done.exit_code == 0
+    table = pd.read_csv(out).set_index("RECID")
+    names = "c00100 standard c04470 qbided c04800 taxbc c09600 niit c07180 c07220 odc c11070 eitc c02500 setax ptax_was ptax_amc payrolltax iitax combined"
+    assert set(names.split()) <= set(table.columns)
+    # 26 USC 1(j), 63(c), 2026: single, 50,000 - 16,100 = 33,900; 10% of 12,400, 12% above
+    assert table.loc[1, "iitax"] == pytest.approx(1_240 + 0.12 * (33_900 - 12_400))
+    assert table.loc[1, "ptax_was"] == pytest.approx(50_000 * 0.153)
+    # joint, 90,000 - 32,200 = 57,800; one child 2,200
+    assert table.loc[2, "iitax"] == pytest.approx(2_480 + 0.12 * (57_800 - 24_800) - 2_200)
+
+
+def test_calc_in_taxsim_names(tmp_path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("taxsimid,year,state,mstat,page,sage,depx,dep17,pwages\n7,2023,5,1,40,0,0,0,50000\n")
+    done = jaxsim("calc", source, "--format", "taxsim", "--year", 2023, "--out", out)
+    assert done.exit_code == 0
+    row = pd.read_parquet(out).iloc[0]
+    assert row["taxsimid"] == 7
+    # 2023: 50,000 - 13,850 = 36,150; 10% of 11,000, 12% above
+    assert row["fiitax"] == pytest.approx(1_100 + 0.12 * (36_150 - 11_000))
+
+
+def test_calc_with_a_reform(taxcalc_file, tmp_path):
+    reform, out = tmp_path / "r.json", tmp_path / "out.csv.gz"
+    reform.write_text('{"irs.credits.ctc.amount": 3000}')
+    jaxsim("calc", taxcalc_file, "--format", "taxcalc", "-y", 2026, "-o", out, "--reform", reform)
+    assert pd.read_csv(out).set_index("RECID").loc[2, "c07220"] == 3_000
+
+
+def test_params():
+    assert "irs.credits.ctc.amount" in jaxsim("params", "find", "child", "tax", "credit").output
+    shown = jaxsim("params", "show", "irs.credits.ctc.amount").output
+    assert "26 USC 24" in shown
+    assert "2,200" in shown
+
+
+def test_explain():
+    done = jaxsim("explain", "ctc", "--adult", "age=35,employment_income=60000", "--child", "5", "--state", "CA")
+    assert "ctc = 2,200.00" in done.output
+    assert "26 USC 24" in done.output
+
+
+def test_doctor():
+    done = jaxsim("doctor")
+    assert done.exit_code == 0, done.output
+    assert "BAD" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "none.yaml"], "no such file"),
+        (["demo", "--population", "cps_sampel"], "cps_sample"),
+        (["demo", "--year", "1990"], "2022 to 2036"),
+        (["params", "show", "irs.credits.ctc.amonut"], "irs.credits.ctc.amount"),
+        (["params", "find", "zebra"], "no parameter"),
+        (["explain", "ctcc", "--adult", "age=35"], "ctc"),
+        (["explain", "ctc", "--adult", "age"], "NAME=VALUE"),
+        (["explain", "ctc", "--household", "-5"], "no household"),
+        (["calc", "none.csv", "--format", "taxcalc", "--year", "2026", "--out", "x.csv"], "none.csv"),
+        (["nothing"], "No such command"),
+    ],
+)
+def test_mistakes_exit_with_2_and_say_what_to_do(arguments, message):
+    done = process(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_write_keeps_the_old_file(taxcalc_file, tmp_path):
+    out = tmp_path / "old.csv"
+    out.write_text("old")
+    taxcalc_file.write_text(ROWS.replace("50000,50000", "abc,50000"))
+    assert process("calc", taxcalc_file, "--format", "taxcalc", "--year", "2026", "--out", out).returncode == 2
+    assert out.read_text() == "old"
+    wrong = process("calc", taxcalc_file, "--format", "taxcalc", "--year", "2026", "--out", tmp_path / "out.xls")
+    assert wrong.returncode == 2
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []

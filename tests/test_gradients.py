@@ -1,0 +1,252 @@
+"""Derivatives: equal to central differences off kinks, honest about steps, finite everywhere."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaxsim as js
+from jaxsim import gradients, program
+from jaxsim.precision import precision
+from tests.conftest import make_population
+
+OUTCOME = "household_side_tax"
+TOLERANCE = 1e-6  # relative to the derivative, or to 1 where it is smaller: float64 noise at these steps is 1e-9
+
+
+def off_kinks(low, middle, high, h, slope):
+    """Rows whose second difference is negligible: no kink or step within the difference."""
+    bend = np.abs(high - 2 * middle + low) / h
+    return bend <= TOLERANCE * np.maximum(1, np.abs(slope))
+
+
+@pytest.mark.parametrize("column", ["employment_income", "self_employment_income", "taxable_interest_income", "social_security"])
+def test_marginal_rates_equal_central_differences(sample, column):
+    h = 0.25
+    entity = sample.system.inputs[column].entity.name
+    pop = sample.population
+    moved = np.ones(pop.count(entity), bool) if entity == "tax_unit" else pop.tables["person"]["role"] == 0
+    base = pop.tables[entity][column]
+    if sample.system.inputs[column].low == 0:
+        moved &= base >= h
+    rates = sample.marginal_tax_rate(column, outcome=OUTCOME).to_numpy()
+    low, middle, high = (
+        sample.with_column(column, base + s * moved).columns(OUTCOME)[OUTCOME] for s in (-h, 0.0, h)
+    )
+    home = np.arange(len(base)) if entity == "tax_unit" else pop.links["tax_unit_of_person"]
+    difference = ((high - low) / (2 * h))[home][moved]
+    smooth = off_kinks(low, middle, high, h, (high - low) / (2 * h))[home][moved]
+    np.testing.assert_allclose(rates[moved][smooth], difference[smooth], atol=TOLERANCE)
+    assert smooth.mean() > 0.99
+
+
+def test_parameter_derivatives_equal_central_differences_household_by_household(sample):
+    """Every cell the outcome depends on, every tax unit, forward mode against differences."""
+    target = ("combined_tax",)
+    parameters, block = sample.arguments(*target)
+    names, values = gradients._cells(sample, parameters)
+    shape = {p: np.shape(leaf) for p, leaf in parameters.items()}
+    assert shape
+    with precision("float64"):
+
+        def column(flat):
+            tree, at, leaves = None, 0, {}
+            for path, leaf in parameters.items():
+                size = int(np.size(leaf))
+                leaves[path] = flat[at : at + size].reshape(np.shape(leaf))
+                at += size
+            tree = js.Parameters.from_paths(leaves)
+            return program.columns(sample.system, target, tree, block)["combined_tax"]
+
+        value = jax.jit(column)
+        slope = jax.jit(lambda flat, along: jax.jvp(column, (flat,), (along,))[1])
+        middle = np.asarray(value(values))
+        checked, left_out, compared = 0, 0, 0
+        for i, name in enumerate(names):
+            along = np.zeros(len(values))
+            along[i] = 1.0
+            exact = np.asarray(slope(values, along))
+            if not np.any(exact):
+                continue
+            h = 0.01 if abs(values[i]) >= 50 else 1e-6 * max(abs(values[i]), 0.1)
+            low, high = np.asarray(value(values - h * along)), np.asarray(value(values + h * along))
+            difference = (high - low) / (2 * h)
+            smooth = off_kinks(low, middle, high, h, difference)
+            scale = np.maximum(1, np.abs(difference))
+            worst = np.abs(exact - difference)[smooth] / scale[smooth]
+            assert worst.max() < TOLERANCE, f"{name}: {worst.max()}"
+            checked += 1
+            compared += len(smooth)
+            left_out += (~smooth).sum()
+    assert checked > 100
+    assert left_out / compared < 0.01
+
+
+def test_may_step_certifies_the_rest():
+    sim = js.Simulation(make_population(200), 2026)
+    parameters, block = sim.arguments("income_tax")
+    steps = gradients.may_step(sim.system, "income_tax", parameters, block)
+    assert {"irs.credits.ctc.phase_out.threshold", "irs.credits.ctc.phase_out.increment"} <= steps
+    assert {"irs.credits.eitc.investment_income_limit", "irs.deductions.senior.minimum_age"} <= steps
+    assert not {"irs.credits.ctc.amount", "irs.income_tax.rates.rate", "irs.credits.eitc.phase_in_rate"} & steps
+
+
+def test_what_is_certified_has_no_step(sample):
+    """A certified parameter's total is continuous: halving the change halves the difference."""
+    table = sample.gradient("income_tax", smooth=False)
+    certified = table[~table["may step"] & (table["gradient"] != 0)]
+    assert len(certified) > 30
+    for name in certified.index[:: max(1, len(certified) // 12)]:
+        value = certified.loc[name, "value"]
+        h = 1e-5 * max(abs(value), 1e-3)
+        totals = sample.vary("income_tax", {name: np.array([value, value + h, value + 2 * h])})["income_tax"].to_numpy()
+        first, second = np.diff(totals)
+        assert abs(second - first) <= 1e-3 * abs(first) + 1.0, name
+
+
+def test_steps_that_matter_are_flagged_and_smoothed(sample):
+    table = sample.gradient("income_tax", parameters=["irs.deductions.senior", "irs.credits"], differences=True)
+    age = table.loc["irs.deductions.senior.minimum_age"]
+    assert age["gradient"] == 0
+    assert age["may step"]
+    assert age["matters here"]
+    assert age["smoothed"] == pytest.approx(age["difference"], rel=0.1)
+    limit = table.loc["irs.credits.eitc.investment_income_limit"]
+    assert limit["gradient"] == 0
+    assert limit["smoothed"] < 0  # a higher limit costs revenue
+    assert limit["smoothed"] == pytest.approx(limit["difference"], rel=0.35)
+    certain = table.loc["irs.credits.ctc.amount"]
+    assert not certain["may step"]
+    assert not certain["matters here"]
+
+
+def test_one_step_smooths_to_its_central_difference(sample):
+    """With a single step on the way the smoothed gradient is the difference over the window, to rounding."""
+    width = 3_000.0
+    f = sample.function("is_eitc_eligible", smooth={"USD": width})
+    path = "irs.credits.eitc.investment_income_limit"
+    with js.precision("float64"):
+        smoothed = float(jax.grad(f)(f.parameters, f.population)[path])
+    limit = float(f.parameters[path])
+    high, low = sample.vary("is_eitc_eligible", {path: np.array([limit + width / 2, limit - width / 2])})[
+        "is_eitc_eligible"
+    ]
+    assert smoothed == pytest.approx((high - low) / width, rel=1e-9)
+
+
+def test_no_support_in_data(sample):
+    table = sample.gradient("income_tax")
+    flagged = table.index[table["no support in data"]]
+    assert any(name.startswith("irs.deductions.qbi.wage_rate") for name in flagged)  # the CPS has no W-2 wages
+    assert (table.loc[flagged, "gradient"] == 0).all()
+    assert not table.loc["irs.credits.ctc.amount", "no support in data"]
+
+
+def test_elasticity_sorts_the_table(sample):
+    table = sample.gradient("income_tax", parameters="irs.credits.ctc", smooth=False)
+    assert (table["elasticity"].abs().diff().dropna() <= 1e-15).all()
+    row = table.loc["irs.credits.ctc.amount"]
+    assert row["elasticity"] == pytest.approx(row["gradient"] * 2200 / sample.total("income_tax"))
+    assert all(name.startswith("irs.credits.ctc.") for name in table.index)
+
+
+def test_jacobian_rows_are_gradients(sim):
+    table = sim.jacobian("income_tax", "eitc", parameters="irs.credits")
+    single = sim.gradient("eitc", parameters="irs.credits", smooth=False)["gradient"]
+    np.testing.assert_allclose(table["eitc"].reindex(single.index), single, rtol=1e-10)
+
+
+def test_hessian_vector_is_the_difference_of_smoothed_gradients(sim):
+    cell, width = "irs.deductions.standard.amount.SINGLE", 4_000.0
+    product = sim.hessian_vector("income_tax", {cell: 1.0}, smooth=width)
+
+    def slope(amount):
+        f = sim.with_reform({cell: amount}).function("income_tax", smooth=width, kinks=True)
+        with js.precision("float64"):
+            return float(jax.grad(f)(f.parameters, f.population)["irs.deductions.standard.amount"][0])
+
+    h = 1.0
+    assert product[cell] == pytest.approx((slope(16_100 + h) - slope(16_100 - h)) / (2 * h), rel=1e-3)
+    assert product[cell] != 0
+    with pytest.raises(js.ParameterError, match="standard"):
+        sim.hessian_vector("income_tax", {"irs.deductions.standard.amount.SINGEL": 1.0})
+
+
+def test_weight_and_input_derivatives(sim):
+    by_weight = sim.weight_derivative("income_tax")
+    assert by_weight.to_numpy() @ sim.population.weights == pytest.approx(sim.total("income_tax"))
+    by_input = sim.input_derivative("income_tax", "taxable_interest_income")
+    own = sim.marginal_tax_rate("taxable_interest_income", outcome="income_tax")
+    np.testing.assert_allclose(by_input, own * sim.weights("tax_unit"))
+
+
+def test_each_spouse_has_a_rate_of_their_own():
+    """Above the wage base of one spouse only: a joint forward pass would mix the two."""
+    home = js.household(adults=[dict(employment_income=300_000), dict(employment_income=50_000)])
+    rates = home.marginal_tax_rate("employment_income", outcome="employee_payroll_tax")
+    assert rates.tolist() == pytest.approx([0.0145 + 0.009, 0.062 + 0.0145 + 0.009])
+
+
+def test_finite_steps_show_cliffs():
+    """One dollar of interest above the limit loses the earned income credit (26 USC 32(i))."""
+    home = js.household(
+        adults=[dict(age=30, employment_income=15_000)], children=[4], taxable_interest_income=12_200, year=2026
+    )
+    lost = home.total("eitc")
+    assert lost > 4_000
+    smooth = home.marginal_tax_rate("taxable_interest_income", outcome="income_tax")
+    step = home.marginal_tax_rate("taxable_interest_income", outcome="income_tax", step=1.0)
+    assert abs(smooth.iloc[0]) < 1
+    assert step.iloc[0] == pytest.approx(lost, rel=0.01)
+
+
+def test_steps_move_one_member_at_a_time(sim):
+    stepped = sim.marginal_tax_rate(step=0.5, outcome="employee_payroll_tax")
+    exact = sim.marginal_tax_rate(outcome="employee_payroll_tax")
+    both = stepped.notna()
+    assert (both == exact.notna()).all()
+    assert ((stepped - exact)[both].abs() < 1e-6).mean() > 0.98
+
+
+@pytest.mark.parametrize("name", ["float64", "float32"])
+def test_no_nan_over_an_edge_grid(name):
+    """Zeros, thresholds, huge amounts and losses in every filing status: values and derivatives are finite."""
+    rng = np.random.default_rng(5)
+    n = 1_500
+    edges = np.array([0, 0, 0, 1e-9, 1, 400, 433.14, 11_600, 16_100, 50_400, 200_000, 250_000, 400_000, 768_700, 1e9])
+    status = rng.integers(0, 5, n)
+    rows = {"household_id": [], "tax_unit_id": [], "role": [], "age": []}
+    for h in range(n):
+        for role in [0] + [1] * (status[h] == 1) + [2] * rng.integers(0, 5):
+            for key, value in zip(rows, (h, h, role, rng.choice([0, 18, 24, 25, 64, 65, 120])), strict=True):
+                rows[key].append(value)
+    person = {key: np.array(value) for key, value in rows.items()}
+    count = len(person["role"])
+    adult = person["role"] < 2
+    unit = {"tax_unit_id": np.arange(n), "filing_status": status.astype(float)}
+    for i in js.Simulation(make_population(5), 2026).system.inputs.values():
+        if i.kind != "money" or i.name in ("qualified_dividend_income", "taxable_pension_income"):
+            continue
+        size = count if i.entity.name == "person" else n
+        values = rng.choice(edges, size)
+        if i.low < 0:
+            values = values * rng.choice([1, 1, -1], size)
+        if i.entity.name == "person":
+            person[i.name] = values * adult
+        elif i.entity.name == "tax_unit":
+            unit[i.name] = values
+    population = js.Population.from_tables({"person": person, "tax_unit": unit}, year=2026)
+    for year in (2024, 2026):
+        sim = js.Simulation(population, year, precision=name, age=False)
+        outcomes = ("income_tax", "combined_tax", "household_after_tax_income", "files_return")
+        for column in sim.columns(*outcomes).values():
+            assert np.isfinite(column).all()
+        table = sim.gradient("combined_tax")
+        assert np.isfinite(table[["gradient", "smoothed", "smoothed twice as wide"]]).all().all()
+        for income in ("employment_income", "self_employment_income"):
+            rates = sim.marginal_tax_rate(income, outcome="combined_tax")
+            assert np.isfinite(rates[(population.tables["person"]["role"] < 2)]).all()
+
+
+def test_default_window_falls_back_for_few_households():
+    home = js.household(adults=[{}])
+    assert gradients.default_widths(home)["USD"] == gradients.FALLBACK_WIDTH
