@@ -1,15 +1,26 @@
 """jaxsim: differentiable, batched simulation of tax-benefit law over survey populations.
 
-    import jaxsim as js
+import jaxsim as js
 
-    sim = js.Simulation(js.load_population("cps_sample"), year=2026)
-    sim.impact(js.Reform({"irs.credits.ctc.amount": 3000})).plot()
-    sim.gradient("income_tax", parameters="irs.credits")
+sim = js.Simulation(js.load_population("cps_sample"), year=2026)
+sim.impact(js.Reform({"irs.credits.ctc.amount": 3000})).plot()
+sim.gradient("income_tax", parameters="irs.credits")
 """
 
 from jaxsim import numerics
 from jaxsim.data import load_population
-from jaxsim.engine import Entity, Input, Rule, System, from_group, of_head, of_spouse, rule, sum_of_filers, sum_over_members
+from jaxsim.engine import (
+    Entity,
+    Input,
+    Rule,
+    System,
+    from_group,
+    of_head,
+    of_spouse,
+    rule,
+    sum_of_filers,
+    sum_over_members,
+)
 from jaxsim.errors import InputError, JaxsimError, ParameterError, PrecisionError, ReformError, RuleError
 from jaxsim.household import household
 from jaxsim.layout import Layout

@@ -36,7 +36,9 @@ def main() -> None:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="jaxsim")
-@click.option("--no-cache", is_flag=True, help="Compile anew: do not use the compilation cache in the user's cache folder.")
+@click.option(
+    "--no-cache", is_flag=True, help="Compile anew: do not use the compilation cache in the user's cache folder."
+)
 def cli(no_cache: bool) -> None:
     """Tax-benefit law over real households: outcomes and their gradients."""
     if not no_cache:
@@ -137,7 +139,9 @@ def _score(reform: Any, population: str, year: int, out: Path | None, show_all: 
         "persons (millions)": ",.1f", "average change a household": "+,.0f", "change as share of income": "+.2%",
         "change (billions)": "+,.2f"}, "decile")  # fmt: skip
     winners = 100 * impact.winners
-    _print_table(console, "Winners and losers, percent of persons", winners, dict.fromkeys(winners.columns, ".1f"), "decile")
+    _print_table(
+        console, "Winners and losers, percent of persons", winners, dict.fromkeys(winners.columns, ".1f"), "decile"
+    )
     _print_table(console, "Inequality and low income", impact.measures, dict.fromkeys(impact.measures.columns, ".5f"))
     table = None
     if gradient:
@@ -166,9 +170,7 @@ def _gradient_view(table: Any) -> Any:
 
     best = table["smoothed"].where(table["matters here"], table["gradient"])
     flags = [
-        ", ".join(
-            [*(["steps matter"] if m else ["may step"] if s else []), *(["no support in data"] if n else [])]
-        )
+        ", ".join([*(["steps matter"] if m else ["may step"] if s else []), *(["no support in data"] if n else [])])
         for s, m, n in zip(table["may step"], table["matters here"], table["no support in data"], strict=True)
     ]
     return pd.DataFrame(

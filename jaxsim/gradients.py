@@ -72,15 +72,25 @@ def _flat(tree: Parameters, lead: int = 0) -> np.ndarray:
     return np.concatenate([leaf.reshape(*leaf.shape[:lead], -1) for leaf in leaves], axis=-1)
 
 
-def _selected(sim: Simulation, names: list[str], wanted: str | Iterable[str] | None) -> np.ndarray:
+def _prefixes(sim: Simulation, wanted: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Leaf or subtree paths that hold the wanted paths (which may go on into an array by its labels)."""
+    if wanted is None:
+        return ("",)
+    prefixes = []
+    for path in [wanted] if isinstance(wanted, str) else list(wanted):
+        inside = next((p for p in sim.law.leaves if path.startswith(p + ".")), path)
+        if not any(p == inside or p.startswith(inside + ".") for p in sim.law.leaves):
+            raise ParameterError(f"unknown parameter {path!r}.{nearest(path, sim.law.leaves)}")
+        prefixes.append(inside)
+    return tuple(sorted(set(prefixes)))
+
+
+def _selected(names: list[str], wanted: str | Iterable[str] | None) -> np.ndarray:
     """Positions of the cells at or below the wanted paths."""
     if wanted is None:
         return np.arange(len(names))
-    prefixes = [wanted] if isinstance(wanted, str) else list(wanted)
-    for prefix in prefixes:
-        if not any(p == prefix or p.startswith(prefix + ".") or prefix.startswith(p + ".") for p in sim.law.leaves):
-            raise ParameterError(f"unknown parameter {prefix!r}.{nearest(prefix, sim.law.leaves)}")
-    return np.array([i for i, n in enumerate(names) if any(n == p or n.startswith(p + ".") for p in prefixes)], dtype=int)
+    paths = [wanted] if isinstance(wanted, str) else list(wanted)
+    return np.array([i for i, n in enumerate(names) if any(n == p or n.startswith(p + ".") for p in paths)], dtype=int)
 
 
 def gradient_table(
@@ -111,8 +121,12 @@ def gradient_table(
 
     sim._check((outcome,))
     arguments = sim.arguments(outcome, reverse=True)
-    names, values = _cells(sim, arguments[0])
-    run = program.compiled_gradient(sim.system, (outcome,))
+    within = _prefixes(sim, parameters)
+    tree = arguments[0].select(within)
+    names, values = _cells(sim, tree)
+    if not names:
+        raise ParameterError(f"{outcome} depends on no parameter at or below {', '.join(within)}")
+    run = program.compiled_gradient(sim.system, (outcome,), within=within)
     with precision(sim.precision):
         total, plain_tree = run(*arguments)
         plain = _flat(plain_tree)
@@ -124,12 +138,13 @@ def gradient_table(
             smoothed = _flat(run(*arguments, widths)[1])
             wider = _flat(run(*arguments, {unit: 2 * w for unit, w in widths.items()})[1])
     leaf_steps = may_step(sim.system, outcome, *sim.arguments(outcome), sim.precision)
-    steps = np.concatenate([np.full(np.size(leaf), path in leaf_steps) for path, leaf in arguments[0].items()])
+    readers = _readers(sim, outcome)
+    steps, absent, read = (
+        np.concatenate([np.full(np.size(leaf), path in paths) for path, leaf in tree.items()])
+        for paths in (leaf_steps, _unsupported(sim, outcome, readers), readers)
+    )
     scale = np.maximum(np.abs(plain), np.abs(smoothed))
     matters = steps & (np.abs(plain - smoothed) > MATTERS * scale) & (scale > 0)
-    readers = _readers(sim, outcome)
-    unsupported = _unsupported(sim, outcome, readers)
-    absent = np.concatenate([np.full(np.size(leaf), path in unsupported) for path, leaf in arguments[0].items()])
     best = np.where(matters, smoothed, plain)
     total = float(total)
     table = pd.DataFrame(
@@ -147,8 +162,7 @@ def gradient_table(
     )
     if smooth is False:
         table = table.drop(columns=["matters here", "smoothed", "smoothed twice as wide"])
-    read = np.concatenate([np.full(np.size(leaf), path in readers) for path, leaf in arguments[0].items()])
-    chosen = _selected(sim, names, parameters)
+    chosen = _selected(names, parameters)
     chosen = chosen[read[chosen]]
     if differences:
         widths = sim.widths(True if smooth in (None, False) else smooth)
@@ -290,9 +304,10 @@ def jacobian(sim: Simulation, outcomes: tuple[str, ...], parameters: Any = None,
     sim._check(outcomes)
     arguments = sim.arguments(*outcomes, reverse=True)
     names, _ = _cells(sim, arguments[0])
+    _prefixes(sim, parameters)  # refuses unknown paths
     with precision(sim.precision):
         made = program.compiled_jacobian(sim.system, outcomes)(*arguments, sim.widths(smooth))
-    chosen = _selected(sim, names, parameters)
+    chosen = _selected(names, parameters)
     table = pd.DataFrame(_flat(made, lead=1).T, index=pd.Index(names, name="parameter"), columns=list(outcomes))
     return table.iloc[chosen]
 

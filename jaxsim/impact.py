@@ -130,7 +130,9 @@ def compare(baseline: Simulation, reformed: Simulation, name: str, lines: Iterab
     )
 
 
-def _measures(old: np.ndarray, new: np.ndarray, size: np.ndarray, persons: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+def _measures(
+    old: np.ndarray, new: np.ndarray, size: np.ndarray, persons: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray]:
     import pandas as pd
 
     weights, sizes = jnp.asarray(persons), jnp.asarray(size)

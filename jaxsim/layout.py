@@ -16,7 +16,6 @@ import numpy as np
 from jaxsim.engine import Block, System
 from jaxsim.population import GROUPS, Population
 
-
 CACHE_ROWS = 2_560  # tax units in a block whose working set stays in a core's cache, for one reform or in reverse
 CACHE_LANES = 32_768  # the same as units times reforms
 DEVICE_LANES = 4_000_000  # units times reforms that fill an accelerator

@@ -256,7 +256,9 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[list[A
     # as a product with indicators of the categories, so that the adjoint is one pass over the rows for all cells
     table, code = primals
     n = table.shape[-1]
-    indicator = jnp.minimum(code, n - 1).astype(jnp.int32) == jnp.arange(n, dtype=jnp.int32).reshape(-1, *[1] * code.ndim)
+    indicator = jnp.minimum(code, n - 1).astype(jnp.int32) == jnp.arange(n, dtype=jnp.int32).reshape(
+        -1, *[1] * code.ndim
+    )
     product = jnp.tensordot(tangents[0], indicator.astype(table.dtype), 1, precision="highest")
     return _pick_rows(table, code), [x[0] for x in jax.lax.split(product, [1] * table.shape[0])]
 

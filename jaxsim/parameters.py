@@ -323,7 +323,7 @@ def read_law(root: Path, validate: bool = True) -> Law:
     leaves: dict[str, Leaf] = {}
     for file in sorted(root.rglob("*.yaml")):
         try:
-            tree = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
+            tree = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
         except yaml.YAMLError as error:
             raise ParameterError(f"{file}: not valid YAML: {error}") from None
         if validate:
@@ -455,6 +455,6 @@ def _broadcast(value: Any, labels: tuple[tuple[str, ...], ...], dtype: type) -> 
         return np.stack([_broadcast(value[name], labels[1:], dtype) for name in labels[0]])
     for axis, names in enumerate(labels[1:], start=1):
         if set(value) == set(names):
-            line = np.array([value[name] for name in names], dtype)
+            line: np.ndarray = np.array([value[name] for name in names], dtype)
             return np.broadcast_to(line.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
     raise ValueError(f"labels {', '.join(value)} fit no dimension")

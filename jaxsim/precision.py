@@ -36,16 +36,13 @@ def precision(name: str) -> Iterator[None]:
             gradient = jax.jit(jax.grad(f))(f.parameters, f.population)
     """
     on = dtype_of(name) is np.float64
-    enable = getattr(jax, "enable_x64", None)
-    if enable is None:  # before JAX 0.8
-        from jax.experimental import enable_x64 as enable  # type: ignore[no-redef]
-    with enable(on):
+    with jax.enable_x64(on):
         yield
 
 
 def require_x64(*trees: Any) -> None:
     """Raise if any leaf is float64 while JAX would silently round it to float32."""
-    if jax.config.jax_enable_x64:
+    if jax.config.read("jax_enable_x64"):
         return
     for leaf in jax.tree.leaves(trees):
         if getattr(leaf, "dtype", None) == np.float64:

@@ -60,9 +60,7 @@ def totals(
     def body(block: Block) -> jax.Array:
         with numerics.smoothing(widths, kinks):
             values = system.evaluate(targets, parameters, block)
-        return jnp.stack(
-            [numerics.total(values[t] * block.weights[system.variable(t).entity.name]) for t in targets]
-        )
+        return jnp.stack([numerics.total(values[t] * block.weights[system.variable(t).entity.name]) for t in targets])
 
     return walk(body, population, combine=True)
 
@@ -74,18 +72,23 @@ def compiled(function: Callable[..., Any], system: System, targets: tuple[str, .
 
 
 @functools.cache
-def compiled_gradient(system: System, targets: tuple[str, ...], kinks: bool = False) -> Any:
-    """Jitted value and gradient of the sum of weighted totals with respect to the parameters.
+def compiled_gradient(
+    system: System, targets: tuple[str, ...], kinks: bool = False, within: tuple[str, ...] = ("",)
+) -> Any:
+    """Jitted value and gradient of the sum of weighted totals with respect to the parameters `within` some subtrees.
 
     Each block is differentiated as it passes, which spares the second forward pass of differentiating the scan.
+    Only what lies between the chosen parameters and the outcome is run backwards.
     """
 
-    def value(parameters: Parameters, block: Block, widths: Any) -> jax.Array:
-        return totals(system, targets, parameters, block, widths, kinks).sum()
+    def value(chosen: Parameters, parameters: Parameters, block: Block, widths: Any) -> jax.Array:
+        changed = parameters.replace(dict(chosen.items()))
+        return totals(system, targets, changed, block, widths, kinks).sum()
 
     def gradient(parameters: Parameters, population: Block, widths: Any = None) -> Any:
-        body = functools.partial(jax.value_and_grad(value), parameters)
-        return walk(lambda block: body(block, widths), population, combine=True, remat=False)
+        body = jax.value_and_grad(value)
+        chosen = parameters.select(within)
+        return walk(lambda block: body(chosen, parameters, block, widths), population, remat=False)
 
     return jax.jit(gradient)
 

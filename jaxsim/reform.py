@@ -45,11 +45,15 @@ class Reform:
 
     def __post_init__(self) -> None:
         if not isinstance(self.changes, Mapping):
-            raise ReformError(f"a reform is a mapping from parameter paths to values, not {type(self.changes).__name__}")
+            raise ReformError(
+                f"a reform is a mapping from parameter paths to values, not {type(self.changes).__name__}"
+            )
         object.__setattr__(self, "uprated", tuple(self.uprated))
         unknown = set(self.uprated) - set(self.changes)
         if unknown:
-            raise ReformError(f"uprated path {min(unknown)!r} is not among the changes.{nearest(min(unknown), self.changes)}")
+            raise ReformError(
+                f"uprated path {min(unknown)!r} is not among the changes.{nearest(min(unknown), self.changes)}"
+            )
 
     def __add__(self, other: Reform) -> Reform:
         changes: dict[str, Any] = dict(self.changes)
@@ -209,7 +213,9 @@ def _value(path: str, leaf: Leaf, labels: tuple[str, ...], value: Any) -> np.nda
         raise ReformError(f"{path}: {error}") from None
     low, high = leaf.bounds
     if not np.all(np.isfinite(array)) or np.any(array < low) or np.any(array > high):
-        raise ReformError(f"{path}: {np.array2string(np.asarray(array))} is outside the valid range {low:g} to {high:g}")
+        raise ReformError(
+            f"{path}: {np.array2string(np.asarray(array))} is outside the valid range {low:g} to {high:g}"
+        )
     return array
 
 

@@ -225,8 +225,7 @@ class Simulation:
             made = program.compiled(program.columns, self.system, targets)(*arguments)
         arrangement = self.arrangement(self.layout.resolve(self.population.count("tax_unit"))[0])
         return {
-            name: arrangement.restore(self.system.variable(name).entity.name, value)
-            for name, value in made.items()
+            name: arrangement.restore(self.system.variable(name).entity.name, value) for name, value in made.items()
         }
 
     def calculate(self, *targets: str, entity: str | None = None) -> pd.DataFrame:
@@ -266,9 +265,7 @@ class Simulation:
         if f"{source}_of_{target}" in links:  # target is nested in source
             return values[links[f"{source}_of_{target}"]]
         if f"{target}_of_{source}" in links:
-            return np.bincount(
-                links[f"{target}_of_{source}"], weights=values, minlength=self.population.count(target)
-            )
+            return np.bincount(links[f"{target}_of_{source}"], weights=values, minlength=self.population.count(target))
         raise JaxsimError(f"{source} and {target} do not nest: carry both to person or household")
 
     def weights(self, entity: str) -> np.ndarray:

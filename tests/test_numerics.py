@@ -23,7 +23,8 @@ def test_rounding_forgives_rounding_error():
 
 
 @pytest.mark.parametrize(
-    ("x", "up", "down", "near"), [(0.0, 0, 0, 0), (0.01, 1000, 0, 0), (1000, 1000, 1000, 1000), (1500, 2000, 1000, 2000)]
+    ("x", "up", "down", "near"),
+    [(0.0, 0, 0, 0), (0.01, 1000, 0, 0), (1000, 1000, 1000, 1000), (1500, 2000, 1000, 2000)],
 )
 def test_rounding_to_thousands(x, up, down, near):
     assert nu.round_up(x, 1000.0) == up

@@ -132,7 +132,10 @@ rate:
         (GOOD.replace("rate:\n", "Rate:\n"), "Rate"),
         (GOOD + "rate:\n  label: x\n", "twice"),
         ("rate: [1, 2", "not valid YAML"),
-        (GOOD.replace("  values: {2022-01-01: 0.1}", "  dims: [filing_status]\n  values: {2022-01-01: {SINGLE: 1}}"), "JOINT"),
+        (
+            GOOD.replace("  values: {2022-01-01: 0.1}", "  dims: [filing_status]\n  values: {2022-01-01: {SINGLE: 1}}"),
+            "JOINT",
+        ),
         (GOOD.replace("{2022-01-01: 0.1}", "{2024-01-01: 0.1, 2022-01-01: 0.2}"), "rise"),
     ],
 )

@@ -54,7 +54,10 @@ def test_calculate_asks_for_an_entity(sim):
         (lambda s: s.vary("income_tax", {"irs.credits.ctc.amonut": [1]}), r"irs\.credits\.ctc\.amount"),
         (lambda s: s.vary("income_tax", {"irs.deductions.standard.amount": [1.0, 2.0]}), "cells"),
         (lambda s: s.vary("income_tax", {"irs.credits.ctc.amount": 1.0}), "array"),
-        (lambda s: s.vary("income_tax", {"irs.credits.ctc.amount": [1.0], "irs.credits.ctc.phase_out.rate": [0, 0]}), "values"),
+        (
+            lambda s: s.vary("income_tax", {"irs.credits.ctc.amount": [1.0], "irs.credits.ctc.phase_out.rate": [0, 0]}),
+            "values",
+        ),
         (lambda s: s.vary("income_tax", {"irs.credits.ctc.amount": [-1.0]}), "valid range"),
         (lambda s: s.vary("income_tax", {"irs.credits.ctc.amount": [1.0]}, kernel="fast"), "kernel"),
     ],
@@ -194,7 +197,12 @@ def test_explain_walks_back_to_inputs_and_citations():
     home = js.household(adults=[dict(age=35, employment_income=60_000)], children=[5])
     told = home.explain("refundable_ctc")
     text = str(told)
-    for piece in ("26 USC 24", "irs.credits.ctc.refundable.maximum = 1,700", "employment_income = 60,000.00", "see above"):
+    for piece in (
+        "26 USC 24",
+        "irs.credits.ctc.refundable.maximum = 1,700",
+        "employment_income = 60,000.00",
+        "see above",
+    ):
         assert piece in text
     assert told.value == (0.0,)
     assert "<div" in told._repr_html_()

@@ -39,9 +39,7 @@ def employee_payroll_tax(
     tax_unit_employee_social_security_tax, employee_medicare_tax, self_employment_tax, additional_medicare_tax
 ):
     """Payroll taxes the filers pay themselves: the employee's part, self-employment and additional Medicare tax."""
-    return (
-        tax_unit_employee_social_security_tax + employee_medicare_tax + self_employment_tax + additional_medicare_tax
-    )
+    return tax_unit_employee_social_security_tax + employee_medicare_tax + self_employment_tax + additional_medicare_tax
 
 
 @rule(TaxUnit, reference="26 USC 3111")

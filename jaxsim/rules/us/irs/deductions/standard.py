@@ -46,9 +46,7 @@ def additional_standard_deduction(head_aged_and_blind_count, spouse_aged_and_bli
 
 
 @rule(TaxUnit, reference="26 USC 63(c)(1) and (6)(A)")
-def standard_deduction(
-    basic_standard_deduction, additional_standard_deduction, filing_status, separate_filer_itemizes
-):
+def standard_deduction(basic_standard_deduction, additional_standard_deduction, filing_status, separate_filer_itemizes):
     """Standard deduction: none for a separate filer whose spouse itemizes."""
     barred = equals(filing_status, SEPARATE) * separate_filer_itemizes
     return (basic_standard_deduction + additional_standard_deduction) * (1 - barred)

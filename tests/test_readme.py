@@ -1,0 +1,110 @@
+"""README.md and the reform files of examples: what they show works."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+import jaxsim as js
+from jaxsim.cli import cli
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, flags=re.M | re.S)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
+INLINE = re.findall(r"`(jaxsim [^`\n]+)`", TEXT) + re.findall(r"^(?:.*&& )?(jaxsim .+)$", TEXT, flags=re.M)
+REFORMS = sorted((ROOT / "examples" / "reforms").iterdir())
+
+
+def test_two_commands_do_all_set_up():
+    commands = [code.strip() for language, code in BLOCKS if language in ("bash", "sh", "shell", "console")]
+    assert commands == ["pip install -e . && jaxsim demo", "pip install -e '.[test]' && pytest"]
+
+
+def test_notebook_example_runs():
+    matplotlib.use("agg")
+    lines = PYTHON[0].strip().splitlines()
+    assert len(lines) == 5
+    names: dict[str, object] = {}
+    for line in lines[:-1]:
+        exec(line, names)
+    told = eval(lines[-1], names)
+    assert told.value == (2_200.0,)
+    assert isinstance(names["sim"], js.Simulation)
+    plt.close("all")
+
+
+def test_derivative_example_runs(capsys):
+    names: dict[str, object] = {}
+    exec(PYTHON[1], names)
+    slope = float(capsys.readouterr().out)
+    # a dollar for each child of a return with tax or earnings enough: some 48 million of 73 million children
+    assert -70e6 < slope < -30e6
+
+
+def test_only_these_python_examples():
+    assert len(PYTHON) == 2
+
+
+@pytest.mark.parametrize("line", sorted(set(INLINE)))
+def test_commands_named_exist_with_their_options(line):
+    command: click.Command = cli
+    words = shlex.split(line)[1:]
+    while words and isinstance(command, click.Group):
+        name = words.pop(0)
+        assert name in command.commands, f"README names `{line}`, but there is no command {name!r}"
+        command = command.commands[name]
+    context = command.make_context(command.name, words)  # parses, does not run
+    assert context.command is command
+
+
+def test_demo_prints_what_is_shown():
+    (shown,) = re.findall(r"<!-- demo:.*?-->\n```text\n(.*?)^```$", TEXT, flags=re.M | re.S)
+    code = "import sys; from jaxsim.cli import main; sys.argv[1:] = ['--no-cache', 'demo']; main()"
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    printed = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    stale = [line for line in shown.splitlines() if " ".join(line.split()) not in printed]
+    assert not stale, "README shows other numbers than `jaxsim demo` prints; paste anew:\n" + "\n".join(stale)
+
+
+def test_links_within_the_repository_lead_somewhere():
+    for target in re.findall(r"\]\(((?!https?:)[^)#]+)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+def test_nothing_of_the_makers_machine_is_mentioned():
+    for text in (TEXT, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        assert not re.search(r"/home/|/work/|/tmp/|pypi\.org|localhost", text)
+
+
+@pytest.mark.parametrize("path", REFORMS, ids=lambda p: p.name)
+def test_reform_files_change_the_law(path):
+    reform = js.Reform.from_file(path)
+    before, after = js.load_law(), reform.apply(js.load_law())
+    changed = [p for p, leaf in after.leaves.items() if leaf is not before.leaves[p]]
+    assert changed
+    assert all((after.in_year(2026)[p] != before.in_year(2026)[p]).any() for p in changed)
+    assert all((after.in_year(2025)[p] == before.in_year(2025)[p]).all() for p in changed)
+
+
+def test_reform_periods_and_indexing():
+    credit, deduction = (
+        js.Reform.from_file(ROOT / "examples" / "reforms" / f"{name}.yaml").apply(js.load_law())
+        for name in ("indexed_child_credit", "standard_deduction_2026_2028")
+    )
+    amount = [float(credit.in_year(y).irs.credits.ctc.amount) for y in (2025, 2026, 2036)]
+    assert amount[:2] == [2_200, 3_000]
+    assert amount[2] > 3_000
+    couple = [deduction.in_year(y).irs.deductions.standard.amount[1] for y in (2028, 2029)]
+    assert couple[0] == 40_000
+    assert couple[1] == js.load_law().in_year(2029).irs.deductions.standard.amount[1]
+    assert deduction.in_year(2036).irs.income_tax.rates.rate[6] == 0.396
