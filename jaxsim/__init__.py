@@ -24,7 +24,8 @@ from jaxsim.engine import (
 from jaxsim.errors import InputError, JaxsimError, ParameterError, PrecisionError, ReformError, RuleError
 from jaxsim.household import household
 from jaxsim.layout import Layout
-from jaxsim.parameters import Law, Parameters, load_law
+from jaxsim.parameter_files import load_law
+from jaxsim.parameters import Law, Parameters
 from jaxsim.population import Population
 from jaxsim.precision import precision
 from jaxsim.reform import Reform

@@ -76,8 +76,7 @@ def _print_table(console: Any, title: str, frame: Any, formats: dict[str, str], 
     for column in frame.columns:
         table.add_column(str(column), justify="right" if column in formats else "left")
     for key, row in frame.iterrows():
-        cells = [format(row[c], formats[c]) if c in formats else ("yes" if row[c] is True else "" if row[c] is False else str(row[c]))
-                 for c in frame.columns]  # fmt: skip
+        cells = [format(row[c], formats[c]) if c in formats else str(row[c]) for c in frame.columns]
         table.add_row(str(key), *cells)
     console.print(table)
     console.print()
@@ -251,7 +250,7 @@ def params() -> None:
 @click.argument("words", nargs=-1)
 def params_find(words: tuple[str, ...]) -> None:
     """Parameters whose path or label holds all WORDS."""
-    from jaxsim.parameters import load_law
+    from jaxsim.parameter_files import load_law
 
     table = load_law().find(" ".join(words))
     if table.empty:
@@ -264,7 +263,7 @@ def params_find(words: tuple[str, ...]) -> None:
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw its history into this PNG file.")
 def params_show(path: str, plot: Path | None) -> None:
     """One parameter: what it is, who sets it, its values by year."""
-    from jaxsim.parameters import load_law
+    from jaxsim.parameter_files import load_law
 
     law = load_law()
     leaf = law[path]

@@ -29,7 +29,7 @@ def _devices() -> str:
 
 
 def _parameters() -> str:
-    from jaxsim.parameters import parameters_root, read_law
+    from jaxsim.parameter_files import parameters_root, read_law
 
     law = read_law(parameters_root())
     law.resolve()
@@ -38,7 +38,7 @@ def _parameters() -> str:
 
 def _rules() -> str:
     from jaxsim.engine import law_check
-    from jaxsim.parameters import load_law
+    from jaxsim.parameter_files import load_law
     from jaxsim.rules.us import system
 
     law_check(system(), load_law())

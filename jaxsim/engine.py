@@ -11,6 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
@@ -325,7 +326,9 @@ class System:
         targets = list(targets)
         values: dict[str, Any] = {}
         one = hidden_one(block)
-        for name in self.order(targets):
+        order = self.order(targets)
+        uses = Counter(a for name in order if name in self.rules for a in self.rules[name].arguments)
+        for name in order:
             if name in self.inputs:
                 values[name] = block.columns[name]
                 continue
@@ -333,11 +336,12 @@ class System:
             arguments = [values[a] for a in r.arguments]
             with jax.named_scope(name):
                 if r.crossing:
-                    values[name] = r.function(block, *arguments)
+                    value = r.function(block, *arguments)
                 else:
                     trees = {key: parameters[path] for key, path in r.parameters.items()}
                     value = jnp.asarray(r.function(**dict(zip(r.arguments, arguments, strict=True)), **trees))
-                    values[name] = seam(jnp.broadcast_to(value, (*value.shape[:-1], block.count(r.entity))), one)
+                    value = jnp.broadcast_to(value, (*value.shape[:-1], block.count(r.entity)))
+                values[name] = seam(value, one) if uses[name] > 1 else value
         return {name: values[name] for name in targets}
 
     def with_rules(self, *rules: Rule) -> System:
@@ -347,22 +351,15 @@ class System:
         return System(self.name, self.entities.values(), inputs, changed.values())
 
 
-@jax.custom_jvp
 def seam(x: Any, one: Any) -> Any:
-    """`x` itself; under differentiation `x / one`, a seam that the compiler does not fuse across.
+    """`x / one`: the same number, at a place where the compiler does not fuse across.
 
-    XLA fuses elementwise code by computing it again for every consumer, which pays in a plain run. In reverse mode
-    a rule has many consumers, the adjoints of others among them, and the repeated work grows with the depth of the
-    law (compile time 5 times, run time 4 times). A division is dear enough that XLA keeps its result instead; by a
-    1 that the compiler cannot see through it is exact. (`optimization_barrier` is dropped before fusion on a CPU.)
+    XLA fuses elementwise code by computing it again for every consumer. A variable that several rules use, in
+    reverse mode the adjoints among them, is then computed many times over, and the repeated work grows with the
+    depth of the law. A division is dear enough that XLA keeps its result instead, and by a 1 that the compiler cannot
+    see through it is exact. (`optimization_barrier` is dropped before fusion on a CPU.)
     """
-    return x
-
-
-@seam.defjvp
-def _(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
-    x, one = primals
-    return x / one, tangents[0] / one
+    return x / one
 
 
 def hidden_one(block: Block) -> Any:

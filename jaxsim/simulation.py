@@ -16,7 +16,8 @@ from jaxsim import program
 from jaxsim.engine import Block, Rule, System, as_dtype
 from jaxsim.errors import JaxsimError, ParameterError, nearest
 from jaxsim.layout import Arrangement, Layout
-from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, Law, Parameters, load_law
+from jaxsim.parameter_files import load_law
+from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, Law, Parameters
 from jaxsim.population import Population
 from jaxsim.precision import dtype_of, precision
 from jaxsim.program import PureFunction

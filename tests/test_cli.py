@@ -27,7 +27,10 @@ def process(*arguments):
     )  # fmt: skip
 
 
-ROWS = "RECID,MARS,XTOT,e00200,e00200p,e00200s,n24,age_head,age_spouse,EIC\n1,1,1,50000,50000,0,0,40,0,0\n2,2,3,90000,60000,30000,1,45,44,1\n"
+ROWS = """RECID,MARS,XTOT,e00200,e00200p,e00200s,n24,age_head,age_spouse,EIC
+1,1,1,50000,50000,0,0,40,0,0
+2,2,3,90000,60000,30000,1,45,44,1
+"""
 
 
 @pytest.fixture
@@ -63,7 +66,10 @@ def test_calc_in_taxcalc_names(taxcalc_file, tmp_path):
     done = jaxsim("calc", taxcalc_file, "--format", "taxcalc", "--year", 2026, "--out", out)
     assert done.exit_code == 0
     table = pd.read_csv(out).set_index("RECID")
-    names = "c00100 standard c04470 qbided c04800 taxbc c09600 niit c07180 c07220 odc c11070 eitc c02500 setax ptax_was ptax_amc payrolltax iitax combined"
+    names = (
+        "c00100 standard c04470 qbided c04800 taxbc c09600 niit c07180 c07220 odc c11070 eitc c02500 setax ptax_was "
+        "ptax_amc payrolltax iitax combined"
+    )
     assert set(names.split()) <= set(table.columns)
     # 26 USC 1(j), 63(c), 2026: single, 50,000 - 16,100 = 33,900; 10% of 12,400, 12% above
     assert table.loc[1, "iitax"] == pytest.approx(1_240 + 0.12 * (33_900 - 12_400))

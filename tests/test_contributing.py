@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import jaxsim as js
-from jaxsim.parameters import parameters_root, read_law
+from jaxsim.parameter_files import parameters_root, read_law
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -6,7 +6,8 @@ import pytest
 
 import jaxsim as js
 from jaxsim.errors import ParameterError
-from jaxsim.parameters import LAST_YEAR, Parameters, load_law, parameters_root, read_law
+from jaxsim.parameter_files import load_law, parameters_root, read_law
+from jaxsim.parameters import LAST_YEAR, Parameters
 
 LAW = read_law(parameters_root())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsim.errors import ReformError
-from jaxsim.parameters import load_law
+from jaxsim.parameter_files import load_law
 from jaxsim.reform import Reform, as_reform
 
 LAW = load_law()

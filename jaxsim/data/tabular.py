@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxsim.columns import refuse
 from jaxsim.errors import InputError
-from jaxsim.population import refuse
 
 Columns = dict[str, np.ndarray]
 

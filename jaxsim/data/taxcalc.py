@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from jaxsim.columns import refuse
 from jaxsim.data.dependants import ages_of_dependants, bands_of_dependants
 from jaxsim.data.tabular import Reading, read_columns
 from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, KNOWN, PARTNER, SHARED, SPLIT, UNIT, UNUSED
 from jaxsim.data.taxcalc_units import Units, benefit_evidence, counted_once, household_state, household_weights
 from jaxsim.engine import System
 from jaxsim.errors import InputError, nearest
-from jaxsim.population import DEPENDENT, HEAD, SPOUSE, WEIGHT, Population, refuse
+from jaxsim.population import DEPENDENT, HEAD, SPOUSE, WEIGHT, Population
 
 CENTS = 0.02  # sums of amounts rounded to cents or dollars may differ by this much
 SHOWN = 20

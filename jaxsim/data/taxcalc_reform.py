@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from jaxsim.errors import ReformError, nearest
-from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, NO_LIMIT, Leaf, load_law
+from jaxsim.parameter_files import load_law
+from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, NO_LIMIT, Leaf
 from jaxsim.reform import Reform
 
 Array = np.ndarray

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxsim.columns import refuse
 from jaxsim.data.tabular import Reading
 from jaxsim.data.taxcalc_columns import BENEFITS, SHARED
-from jaxsim.population import refuse
 
 JOINT = 2
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxsim.columns import refuse
 from jaxsim.data.tabular import Columns, Reading, read_columns
 from jaxsim.errors import InputError, nearest
-from jaxsim.population import DEPENDENT, HEAD, SPOUSE, WEIGHT, Population, refuse
+from jaxsim.population import DEPENDENT, HEAD, SPOUSE, WEIGHT, Population
 
 # FIPS code of each SOI state code 1..51: states and the District of Columbia in alphabetical order of their names.
 FIPS = np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,

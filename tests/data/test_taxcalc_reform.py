@@ -16,7 +16,8 @@ from jaxsim.data.taxcalc import read_taxcalc
 from jaxsim.data.taxcalc_output import TAXCALC
 from jaxsim.data.taxcalc_reform import COMPOSED, MODELLED, NEUTRAL, PATHS, RENAMED, from_taxcalc
 from jaxsim.errors import ReformError
-from jaxsim.parameters import Law, load_law
+from jaxsim.parameter_files import load_law
+from jaxsim.parameters import Law
 from jaxsim.reform import Reform
 from jaxsim.simulation import Simulation
 

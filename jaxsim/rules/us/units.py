@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxsim.population import DEPENDENT, SPOUSE, Population, refuse
+from jaxsim.columns import refuse
+from jaxsim.population import DEPENDENT, SPOUSE, Population
 from jaxsim.rules.us.inputs import FILING_STATUS, HEAD_OF_HOUSEHOLD, JOINT, SINGLE
 
 DERIVED = (
