@@ -9,7 +9,8 @@ and whether the data lack the columns that would show its effect (*no support in
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -127,16 +128,17 @@ def gradient_table(
     if not names:
         raise ParameterError(f"{outcome} depends on no parameter at or below {', '.join(within)}")
     run = program.compiled_gradient(sim.system, (outcome,), within=within)
-    with precision(sim.precision):
-        total, plain_tree = run(*arguments)
-        plain = _flat(plain_tree)
-        if smooth is False:
-            smoothed = wider = plain
-        else:
-            widths = sim.widths(True if smooth is None else smooth)
-            assert widths is not None
-            smoothed = _flat(run(*arguments, widths)[1])
-            wider = _flat(run(*arguments, {unit: 2 * w for unit, w in widths.items()})[1])
+    widths = None if smooth is False else sim.widths(True if smooth is None else smooth)
+    (total, plain), *smooth_runs = _together(
+        [
+            functools.partial(_cell_gradient, sim, run, arguments, w)
+            for w in ([None] if widths is None else [None, widths])
+        ]
+    )
+    smoothed = smooth_runs[0][1] if smooth_runs else plain
+    wider = plain
+    if widths is not None:
+        wider = _cell_gradient(sim, run, arguments, {unit: 2 * w for unit, w in widths.items()})[1]
     leaf_steps = may_step(sim.system, outcome, *sim.arguments(outcome), sim.precision)
     readers = _readers(sim, outcome)
     steps, absent, read = (
@@ -146,7 +148,6 @@ def gradient_table(
     scale = np.maximum(np.abs(plain), np.abs(smoothed))
     matters = steps & (np.abs(plain - smoothed) > MATTERS * scale) & (scale > 0)
     best = np.where(matters, smoothed, plain)
-    total = float(total)
     table = pd.DataFrame(
         {
             "value": values,
@@ -165,17 +166,30 @@ def gradient_table(
     chosen = _selected(names, parameters)
     chosen = chosen[read[chosen]]
     if differences:
-        widths = sim.widths(True if smooth in (None, False) else smooth)
-        assert widths is not None
+        window = widths or sim.widths(True)
+        assert window is not None
         shown = chosen[steps[chosen]]
         column = np.full(len(names), np.nan)
-        column[shown] = _differences(sim, outcome, [names[i] for i in shown], values[shown], widths)
+        column[shown] = _differences(sim, outcome, [names[i] for i in shown], values[shown], window)
         table["difference"] = column
     table = table.iloc[chosen]
     order = table["elasticity"].abs().sort_values(ascending=False, kind="stable").index
     table = table.loc[order]
-    table.attrs.update(outcome=outcome, total=total, year=sim.year, smoothing=None if smooth is False else widths)
+    table.attrs.update(outcome=outcome, total=total, year=sim.year, smoothing=widths)
     return table
+
+
+def _cell_gradient(sim: Simulation, run: Any, arguments: Any, widths: Any) -> tuple[float, np.ndarray]:
+    """Value and flat gradient of a compiled gradient program."""
+    with precision(sim.precision):
+        total, tree = run(*arguments, widths)
+        return float(total), _flat(tree)
+
+
+def _together(calls: list[Callable[[], Any]]) -> list[Any]:
+    """Results of calls made at the same time: the first ones compile on different cores."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [job.result() for job in [pool.submit(call) for call in calls]]
 
 
 def _differences(

@@ -30,7 +30,7 @@ def test_two_commands_do_all_set_up():
 
 def test_notebook_example_runs():
     matplotlib.use("agg")
-    lines = PYTHON[0].strip().splitlines()
+    lines = [line for line in PYTHON[0].splitlines() if line]
     assert len(lines) == 5
     names: dict[str, object] = {}
     for line in lines[:-1]:
