@@ -13,6 +13,7 @@ import inspect
 import platform
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from jaxsim.data.taxcalc_output import TAXCALC
 YEARS = (2023, 2024, 2025, 2026)
 TOLERANCE = 1.0  # dollars; a difference in law moves most units by more, a rounding error by less
 MOVED = 0.5  # dollars by which a departure must move a unit to be a cause of its difference
+WIDTH = 120
 SHOWN = 10  # unexplained units listed for each output and year
 CLAIM_ALL = {"eitc_claim_prob_scale": {"2013": 9e99}, "actc_claim_prob_scale": {"2013": 9e99}}
 
@@ -186,23 +188,31 @@ def how(years: Mapping[int, Year], frame: pd.DataFrame, sample: int | None) -> s
          f"numpy {np.__version__}", f"pandas {pd.__version__}", f"Python {platform.python_version()}"]
     )  # fmt: skip
     drawn = "all" if sample is None else "a random sample of"
-    return f"""## How it is run
+    points = [
+        f"Versions: {versions}; jaxsim in float64.",
+        "Law of jaxsim: the statutes as amended by P.L. 119-21 of July 4, 2025, amounts published in "
+        f"{procedures(years)}. Law of Tax-Calculator: its `policy_current_law.json`, known to "
+        f"{taxcalc.Policy.LAST_KNOWN_YEAR}.",
+        f"Units: {drawn} {len(frame):,} units of `cps.csv.gz`, which Tax-Calculator ships. Both programs take its "
+        f"amounts of {BASE_YEAR} as they are (no ageing) under the law of each year. The file has no partnership, S "
+        "corporation or rental income, no capital gains other than distributions, no surviving spouses and no "
+        "specified service businesses.",
+        "Tax-Calculator runs with `exact_calculations` (steps as on the forms) and with the probabilities of claiming "
+        "the earned income credit and the refundable child tax credit scaled up so that all claim.",
+        f"Two values agree if they differ by at most ${TOLERANCE:g}. Deductions are compared as taken: the standard "
+        "deduction is 0 for those who itemize and the other way round. Differences below that come from rounded "
+        "parameters: Tax-Calculator has the greatest earned income credits in whole dollars.",
+    ]
+    commands = f"```bash\npip install -e '.[validation]'\n{command}\n```"
+    return "## How it is run\n\n" + commands + "\n\n" + bullets(points)
 
-```bash
-pip install -e '.[validation]'
-{command}
-```
 
-- Versions: {versions}; jaxsim in float64.
-- Law of jaxsim: the statutes as amended by P.L. 119-21 (July 4, 2025), amounts of {procedures(years)}. Law of
-  Tax-Calculator: its `policy_current_law.json`, known to {taxcalc.Policy.LAST_KNOWN_YEAR}.
-- Units: {drawn} {len(frame):,} units of `cps.csv.gz`, which Tax-Calculator ships. Both programs take its amounts of
-  {BASE_YEAR} as they are (no ageing) under the law of each year. The file has no partnership, S corporation or rental
-  income, no capital gains other than distributions, no surviving spouses and no specified service businesses.
-- Tax-Calculator runs with `exact_calculations` (steps as on the forms) and with the probabilities of claiming the
-  earned income credit and the refundable child tax credit scaled up so that all claim.
-- Two values agree if they differ by at most ${TOLERANCE:g}. Deductions are compared as taken: the standard deduction
-  is 0 for those who itemize and the other way round."""
+def bullets(points: Sequence[str]) -> str:
+    return "\n".join(wrapped(f"- {point}", "  ") for point in points)
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def procedures(years: Mapping[int, Year]) -> str:
@@ -226,8 +236,8 @@ def agreement(years: Mapping[int, Year], trunk: bool) -> str:
             differs = found.differs(output)[found.trunk] if trunk else found.differs(output)
             row.append(f"{share(differs)} ({differs.sum():,})")
         rows.append(row)
-    text = "Share of units within $1, and in brackets the number that differ by more.\n\n"
-    return text + table(["Output", "Name", *map(str, years)], rows, len(years))
+    text = "Share of units within $1, and in brackets the number that differ by more."
+    return text + "\n\n" + table(["Output", "Name", *map(str, years)], rows, len(years))
 
 
 def share(differs: np.ndarray) -> str:
@@ -237,7 +247,7 @@ def share(differs: np.ndarray) -> str:
 
 def trunk_text(years: Mapping[int, Year]) -> str:
     counts = ", ".join(f"{found.trunk.sum():,} in {year}" for year, found in years.items())
-    return (
+    return wrapped(
         "Units without expenses for care (`e32800`), business, farm and partnership income (`e00900`, `e02100`, "
         "`e26270`) and alimony (`e00800`), for which Tax-Calculator finds no alternative minimum tax (`c09600`) and no "
         f"credit for the elderly (`c07200`): {counts}."
@@ -252,7 +262,7 @@ def causes(years: Mapping[int, Year]) -> str:
         departure = first.departures[name]
         counts = {o: [found.affected(name, o) for found in years.values()] for o in OUTPUTS}
         text = " ".join((inspect.getdoc(make) or "").split())
-        line = f"- **{name}** ({departure.law}; right: {departure.who_is_right}). {text}"
+        line = f"**{name}** ({departure.law}; right: {departure.who_is_right}). {text}"
         others = {o: sum(c) for o, c in counts.items() if o not in ("iitax", "combined")}
         most = max(others, key=lambda o: others[o])
         if not any(map(sum, counts.values())):
@@ -266,13 +276,15 @@ def causes(years: Mapping[int, Year]) -> str:
     header = ["Cause", "Law", "Who is right", "Units, income tax", "Output moved most", "Units, that output"]
     return "\n\n".join([
         "## Differences by cause",
-        f"Units that differ by more than $1 and that the cause, switched on alone in jaxsim, moves by more than "
-        f"${MOVED:g}: in {', '.join(map(str, years))}. A unit may have several causes. Differences of all years that "
-        f"only several causes together account for: {listed}.",
+        wrapped(
+            "Units that differ by more than $1 and that the cause, switched on alone in jaxsim, moves by more than "
+            f"${MOVED:.2f}: in {', '.join(map(str, years))}. A unit may have several causes. Differences in all years "
+            f"that no cause alone accounts for, only several together: {listed}."
+        ),
         table(header, rows, 0),
-        "\n".join(explained),
-        "These are known from the code and touch no unit of this file:",
-        "\n".join(idle) or "- none",
+        bullets(explained),
+        "These are known from the code and account for no difference on these units:",
+        bullets(idle) or "- none",
     ])  # fmt: skip
 
 
@@ -284,7 +296,11 @@ def remainder(years: Mapping[int, Year]) -> str:
     """Units that differ with all departures switched on."""
     units = len(next(iter(years.values())).trunk)
     cells = len(OUTPUTS) * len(years)
-    greatest = max(float(np.abs(f.all_on[o] - f.theirs[o]).max()) for f in years.values() for o in OUTPUTS)
+    greatest, where = max(
+        (float(np.abs(found.all_on[o] - found.theirs[o]).max()), f"`{o}` of {year}")
+        for year, found in years.items()
+        for o in OUTPUTS
+    )
     rows = []
     for year, found in years.items():
         for output in OUTPUTS:
@@ -292,11 +308,11 @@ def remainder(years: Mapping[int, Year]) -> str:
             rows += [f"- {year} `{output}`: {len(which):,} units"] if len(which) else []
             rows += [f"  - row {i}: {found.all_on[output][i]:,.2f}, Tax-Calculator {found.theirs[output][i]:,.2f}"
                      for i in which[:SHOWN]]  # fmt: skip
-    text = (
+    text = wrapped(
         f"With all causes switched on at once, {cells} cells (outputs times years) of {units:,} units are compared; "
-        f"the greatest difference is ${greatest:,.4f}."
+        f"the greatest difference is ${greatest:.4f}, in {where}."
     )
-    listed = "\n".join(rows) or "No unit differs by more than $1 in any cell: 0 of 0 left without a cause."
+    listed = "\n".join(rows) or "No unit differs by more than $1 in any cell."
     return f"## What remains without a cause\n\n{text}\n\n{listed}"
 
 

@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Departure:
-    """A difference between the two programs, as changes that make jaxsim do as Tax-Calculator does.
+    """A difference between the two programs, as changes under which jaxsim does as Tax-Calculator does.
 
     Attributes:
         name: what differs.
@@ -66,7 +66,7 @@ class Departure:
         reads: for some rules, variables that they read in place of one of their arguments.
         parameters: values of the year by parameter path.
         columns: input columns replaced.
-        by_tax: itemizing is chosen by the tax it leads to.
+        by_tax: itemizing is chosen by the tax it leads to, as Tax-Calculator compares it.
     """
 
     name: str
@@ -104,8 +104,13 @@ def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Itera
         sim = sim.with_reform(parameters)
     if not by_tax:
         return (sim.with_rules(*rules.values()) if rules else sim).columns(*targets)
-    standard, itemized = (sim.with_rules(*rules.values(), r).columns(*targets) for r in (never_itemizes, itemizes))
-    chosen = itemized["tax_before_credits"] < standard["tax_before_credits"]
+    standard = sim.with_rules(*rules.values(), never_itemizes).columns(*targets)
+    if_itemized = sim.with_rules(*rules.values(), itemizes)
+    itemized = if_itemized.columns(*targets)
+    minimum_income = if_itemized.system.rules["alternative_minimum_income_before_addition"]
+    no_taxes_added_back = reading(minimum_income, {"state_and_local_tax_deduction": "nothing"})
+    compared = if_itemized.with_rules(nothing, no_taxes_added_back).columns("tax_before_credits")
+    chosen = compared["tax_before_credits"] < standard["tax_before_credits"]
     return {name: np.where(chosen, itemized[name], standard[name]) for name in targets}
 
 
@@ -114,12 +119,13 @@ def reading(rule: js.Rule, instead: Mapping[str, str]) -> js.Rule:
     missing = set(instead) - set(rule.arguments)
     if missing:
         raise ValueError(f"the rule {rule.name} does not read {', '.join(sorted(missing))}")
-    argument_of = {instead.get(argument, argument): argument for argument in rule.arguments}
+    variable_of = {argument: instead.get(argument, argument) for argument in rule.arguments}
 
     def function(**values: Any) -> Any:
-        return rule.function(**{argument_of.get(name, name): value for name, value in values.items()})
+        read = {argument: values[variable] for argument, variable in variable_of.items()}
+        return rule.function(**read, **{name: values[name] for name in rule.parameters})
 
-    return dataclasses.replace(rule, function=function, arguments=tuple(argument_of))
+    return dataclasses.replace(rule, function=function, arguments=tuple(dict.fromkeys(variable_of.values())))
 
 
 def differing(case: Case, path: str, name: str, row: int | None = None) -> dict[str, np.ndarray]:
@@ -263,9 +269,28 @@ def additional_standard_deduction(case: Case) -> Departure:
     unmarried, who are those "not married and not a surviving spouse"."""
     return Departure(
         "Additional standard deduction",
-        "26 USC 63(f)(3), Rev. Proc. 2022-38 sec. 3.15(3)",
+        "26 USC 63(f)(3), Rev. Proc. 2022-38",
         JAXSIM,
         parameters=differing(case, "irs.deductions.standard.additional", "STD_Aged"),
+    )
+
+
+@js.rule(TaxUnit, parameters="irs.deductions.standard")
+def nonitemizer_charitable_deduction(cash_charity, filing_status, separate_filer_itemizes, p):
+    """Gifts of cash without itemizing, none for a separate filer whose spouse itemizes."""
+    barred = equals(filing_status, SEPARATE) * separate_filer_itemizes
+    return lower_of(pick(p.nonitemizer_charity, filing_status), cash_charity) * (1 - barred)
+
+
+def gifts_of_separate_filers(case: Case) -> Departure:
+    """From 2026 Tax-Calculator denies the deduction of gifts without itemizing, with the standard deduction, to
+    separate filers whose spouse itemizes. The law denies them the standard deduction; the gifts are a deduction of
+    their own for all who do not itemize."""
+    return Departure(
+        "Gifts of separate filers whose spouse itemizes",
+        "26 USC 63(b)(4) and (c)(6)(A), 170(p)",
+        JAXSIM,
+        rules=(nonitemizer_charitable_deduction,),
     )
 
 
@@ -274,7 +299,7 @@ def top_bracket(case: Case) -> Departure:
     is half of the joint amount, $346,875."""
     return Departure(
         "Top bracket of separate filers",
-        "26 USC 1(j)(2)(D), Rev. Proc. 2022-38 sec. 3.01",
+        "26 USC 1(j)(2)(D), Rev. Proc. 2022-38",
         JAXSIM,
         parameters=differing(case, "irs.income_tax.rates.threshold", "II_brk6", row=6),
     )
@@ -400,7 +425,8 @@ def never_itemizes():
 def choice_to_itemize(case: Case) -> Departure:
     """Tax-Calculator computes regular and alternative minimum tax both ways and itemizes where that is less; where
     no tax is due either way it reports the standard deduction. jaxsim takes the greater deduction. The law leaves
-    the choice to the filer."""
+    the choice to the filer. In its comparison Tax-Calculator does not add state and local taxes back to minimum
+    taxable income, though it does in the tax itself, so that some filers itemize at a loss."""
     rules = (deduction_taken, taxable_income_before_qbi_deduction)
     return Departure("Choice to itemize", "26 USC 63(e)", EITHER, rules=rules, by_tax=True)
 
@@ -410,7 +436,7 @@ def gains_in_the_business_limit(case: Case) -> Departure:
     the deduction for business income. They are long-term capital gains and belong to it."""
     return Departure(
         "Distributions in the limit of business income",
-        "26 USC 199A(a)(2) and (e)(3), 852(b)(3)(B)",
+        "26 USC 199A(a)(2), 852(b)(3)(B)",
         JAXSIM,
         rules=(net_capital_gain_without_distributions,),
         reads={"qbi_deduction": {"adjusted_net_capital_gain": "net_capital_gain_without_distributions"}},
@@ -683,6 +709,7 @@ DEPARTURES: tuple[Callable[[Case], Departure], ...] = (
     excess_business_loss,
     self_employment_minimum,
     additional_standard_deduction,
+    gifts_of_separate_filers,
     top_bracket,
     taxes_threshold,
     taxes_of_separate_filers,

@@ -220,27 +220,26 @@ class Law:
                 this law's own cells, in NumPy float64.
             years: tax years wanted, within 2022 to 2036.
         """
-        traced = cells is not None
-        xp: Any = jax.numpy if traced else np
         values = self.cells() if cells is None else cells
-        years = tuple(years)
+        leaves = [leaf for leaf in self.leaves.values() if leaf.unit != "index"]
+        xp = np if cells is None else jax.numpy
+        return Parameters.from_paths({leaf.path: self._by_year(leaf, values, tuple(years), xp) for leaf in leaves})
 
+    def by_year(self, leaf: Leaf) -> np.ndarray:
+        """Values of one leaf, perhaps changed, in every tax year under this law's indices, [years, *dims]."""
+        return self._by_year(leaf, {**self.cells(), leaf.path: leaf.cells}, YEARS, np)
+
+    def _by_year(self, leaf: Leaf, values: Mapping[str, Any], years: tuple[int, ...], xp: Any) -> Any:
         def series(path: str, year: Any) -> Any:
             """Values of an index in the given years (an integer or an array of them)."""
-            leaf = self[path]
+            index = self[path]
             wanted = np.asarray(year, dtype=int)
-            missing = np.setdiff1d(wanted, leaf.years)
+            missing = np.setdiff1d(wanted, index.years)
             if len(missing):
                 raise ParameterError(f"index {path} has no value for {missing.tolist()}: add it to its file")
-            return values[path][np.searchsorted(leaf.years, wanted)]
+            return values[path][np.searchsorted(index.years, wanted)]
 
-        return Parameters.from_paths(
-            {
-                path: xp.stack([xp.asarray(leaf.in_year(y, values[path], series, xp)) for y in years])
-                for path, leaf in self.leaves.items()
-                if leaf.unit != "index"
-            }
-        )
+        return xp.stack([xp.asarray(leaf.in_year(y, values[leaf.path], series, xp)) for y in years])
 
     @functools.cached_property
     def _resolved(self) -> Parameters:

@@ -69,15 +69,18 @@ class Reform:
         Raises:
             ReformError: unknown path, label, date or shape, or a value outside the parameter's range.
         """
-        leaves: dict[str, Leaf] = {}
-        for path, value in self.changes.items():
-            leaf_path, labels = _locate(law, path)
-            leaf = leaves.get(leaf_path) or law[leaf_path]
+        located = {path: _locate(law, path) for path in self.changes}
+        for path, (leaf_path, _) in located.items():  # indices first: they move what is uprated
+            leaf = law[leaf_path]
             if leaf.unit == "index":
-                leaves[leaf_path] = _reform_index(leaf, _spans(path, value, leaf.years[0], leaf.years[-1]))
-                continue
-            spans = _spans(path, value, FIRST_YEAR, LAST_YEAR)
-            leaves[leaf_path] = _overlay(law, leaf, labels, spans, path, path in self.uprated)
+                spans = _spans(path, self.changes[path], leaf.years[0], leaf.years[-1])
+                law = law.with_leaves([_reform_index(leaf, spans)], self.name)
+        leaves: dict[str, Leaf] = {}
+        for path, (leaf_path, labels) in located.items():
+            leaf = leaves.get(leaf_path) or law[leaf_path]
+            if leaf.unit != "index":
+                spans = _spans(path, self.changes[path], FIRST_YEAR, LAST_YEAR)
+                leaves[leaf_path] = _overlay(law, leaf, labels, spans, path, path in self.uprated)
         return law.with_leaves(leaves.values(), self.name)
 
     @staticmethod
@@ -187,12 +190,12 @@ def _overlay(law: Law, leaf: Leaf, labels: tuple[str, ...], spans: Spans, path: 
     if uprated and leaf.uprating is None:
         raise ReformError(f"{path} is not indexed by law, so it cannot be listed in uprated: give a value by year")
     years = np.arange(FIRST_YEAR, LAST_YEAR + 1)
-    cells = np.array(law.with_leaves([leaf], law.name).resolve()[leaf.path])
+    cells = np.array(law.by_year(leaf))
     index = tuple(names.index(label) for names, label in zip(leaf.labels, labels, strict=False))
     for first, last, value in spans:
         array = _value(path, leaf, labels, value)
         for year in range(first, last + 1):
-            cell = array if not uprated else law.moved_on(leaf, array, first, year, index)
+            cell = array if not uprated else law.moved_on(law[leaf.path], array, first, year, index)
             cells[(year - FIRST_YEAR, *index)] = cell
     return replace(leaf, years=tuple(years.tolist()), cells=cells, uprating=None, previous_uprating=None)
 

@@ -68,6 +68,12 @@ def test_an_index_may_be_reformed():
     assert fast.in_year(2030)[STANDARD][0] == LAW.in_year(2030)[STANDARD][0]
 
 
+def test_an_index_moves_other_values_of_the_same_reform():
+    both = Reform({f"{STANDARD}.JOINT": {2026: 50_000}, "irs.indexing.chained_cpi": {2029: 300.0}}).apply(LAW)
+    assert both.in_year(2031)[STANDARD][1] == 50_000
+    assert both.in_year(2031)[STANDARD][0] > 1.2 * LAW.in_year(2031)[STANDARD][0]
+
+
 def test_reforms_compose_and_the_later_wins():
     both = Reform({AMOUNT: 1, STANDARD: 5}) + Reform({AMOUNT: 2})
     law = both.apply(LAW).in_year(2026)
