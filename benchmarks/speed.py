@@ -205,8 +205,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     arguments = parser.parse_args()
-    print(f"Python {platform.python_version()}, jax {jax.__version__}, {jax.default_backend()}, {os.cpu_count()} cores, "
-          f"{Path(__file__).name} {' '.join(arguments.part)}")  # fmt: skip
+    machine = (
+        f"Python {platform.python_version()}, jax {jax.__version__}, {jax.default_backend()}, {os.cpu_count()} cores"
+    )
+    print(f"{machine}, {Path(__file__).name} {' '.join(arguments.part)}")
     for part in arguments.part:
         PARTS[part]()
     print(f"\nPeak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
