@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from speed import YEAR, median, whole_file
+from speed import YEAR, heading, median, row, whole_file
 
 import jaxsim as js
 from jaxsim import program
@@ -35,7 +35,7 @@ def costs(sim: js.Simulation, name: str) -> None:
         blocked = sim.arguments(*OUTCOME, reverse=True)
         base = median(lambda: forward(*plain))
         cells = sum(np.size(leaf) for leaf in jax.tree.leaves(plain[0]))
-        print(f"| {name} | forward | {1e3 * base:.2f} ms | | 1.0 | | |")
+        row(name, "forward", f"{1e3 * base:.2f} ms", "", "1.0", "", "")
         for label, within in (("all", ("",)), ("child tax credit", ("irs.credits.ctc",))):
             run = program.compiled_gradient(system, OUTCOME, within=within)
             started = time.perf_counter()
@@ -44,8 +44,8 @@ def costs(sim: js.Simulation, name: str) -> None:
             seconds = median(lambda run=run: run(*blocked))
             count = cells if label == "all" else sum(np.size(x) for x in jax.tree.leaves(plain[0].select(within)))
             memory = run.lower(*blocked).compile().memory_analysis().temp_size_in_bytes / 1e6
-            print(f"| {name} | gradient, {label} ({count} cells) | {1e3 * seconds:.2f} ms | "
-                  f"{1e6 * seconds / count:.1f} µs | {seconds / base:.1f} | {memory:.1f} MB | {first:.1f} s |")  # fmt: skip
+            row(name, f"gradient, {label} ({count} cells)", f"{1e3 * seconds:.2f} ms", f"{1e6 * seconds / count:.1f} µs",
+                f"{seconds / base:.1f}", f"{memory:.1f} MB", f"{first:.1f} s")  # fmt: skip
         f = sim.function(*OUTCOME)
         whole = program.PureFunction(system, OUTCOME, *plain)
         several = jax.tree.map(lambda x: np.stack([x] * 8), f.parameters)
@@ -57,23 +57,21 @@ def costs(sim: js.Simulation, name: str) -> None:
             memory, compile_time = temporaries(function, *arguments)
             jitted = jax.jit(function)
             seconds = median(lambda jitted=jitted, arguments=arguments: jitted(*arguments), 5)
-            print(f"| {name} | {label} | {1e3 * seconds:.2f} ms | {1e6 * seconds / cells / times:.1f} µs | "
-                  f"{seconds / base:.1f} | {memory:.1f} MB | {compile_time:.1f} s |")  # fmt: skip
+            row(name, label, f"{1e3 * seconds:.2f} ms", f"{1e6 * seconds / cells / times:.1f} µs",
+                f"{seconds / base:.1f}", f"{memory:.1f} MB", f"{compile_time:.1f} s")  # fmt: skip
 
 
 def flags(sim: js.Simulation) -> None:
     table = sim.gradient("income_tax", differences=True)
-    print(f"\n### Flags: {len(table)} cells behind income tax, {int(table['may step'].sum())} may step, "
-          f"{int(table['matters here'].sum())} matter here, {int(table['no support in data'].sum())} without support\n")  # fmt: skip
+    counts = (f"{int(table[c].sum())} {c}" for c in ("may step", "matters here", "no support in data"))
+    print(f"\n### Flags: {len(table)} cells behind income tax: {', '.join(counts)}\n")
     widths = table.attrs["smoothing"]
     print(
-        f"Where steps matter (window ${widths['USD']:,.0f} and {widths['year']:g} years; difference over the window):\n"
+        f"Where steps matter: window ${widths['USD']:,.0f} and {widths['year']:g} years, difference over the window.\n"
     )
-    print("| parameter | plain | smoothed | twice as wide | finite difference |")
-    print("|---|---|---|---|---|")
-    for name, row in table[table["matters here"]].iterrows():
-        values = (row[c] for c in ("gradient", "smoothed", "smoothed twice as wide", "difference"))
-        print(f"| {name} | {' | '.join(f'{v:,.4g}' for v in values)} |")
+    heading("parameter", "plain", "smoothed", "twice as wide", "finite difference")
+    for name, line in table[table["matters here"]].iterrows():
+        row(name, *(f"{line[c]:,.4g}" for c in ("gradient", "smoothed", "smoothed twice as wide", "difference")))
 
 
 def main() -> None:
@@ -82,8 +80,7 @@ def main() -> None:
     chosen = parser.parse_args().population
     population = whole_file() if chosen == "cps" else js.load_population(chosen)
     print(f"### Gradient of total income tax, {population.count('tax_unit'):,} tax units\n")
-    print("| precision | what | time | a cell | ratio to forward | temporaries | first call or compile |")
-    print("|---|---|---|---|---|---|---|")
+    heading("precision", "what", "time", "a cell", "ratio to forward", "temporaries", "first call or compile")
     for name in ("float64", "float32"):
         costs(js.Simulation(population, YEAR, precision=name, age=chosen != "cps"), name)
     flags(js.Simulation(population, YEAR, age=chosen != "cps"))

@@ -35,6 +35,17 @@ YEAR = 2026
 OUTPUTS = tuple(sorted({part.lstrip("-") for parts in TAXCALC.values() for part in parts}))
 
 
+def row(*cells: Any) -> None:
+    """Print a row of a Markdown table."""
+    print(f"| {' | '.join(str(c) for c in cells)} |")
+
+
+def heading(*cells: str) -> None:
+    """Print the head of a Markdown table."""
+    row(*cells)
+    print("|" + "---|" * len(cells))
+
+
 def median(run: Callable[[], Any], repeat: int = 15) -> float:
     """Median seconds of a call, after one that does not count."""
     jax.block_until_ready(run())
@@ -77,12 +88,13 @@ def warm() -> None:
     theirs = median(lambda: calculator.calc_all() or 0, 7)
     read = bandwidth()
     print(f"\n### Warm, {units:,} tax units, tax year {YEAR}\n")
-    print(f"`calc_all` of taxcalc: median {1e3 * theirs:,.0f} ms (all of its law: about 40 functions, also credits and "
-          f"reform constructs not modelled here). Ours: {len(OUTPUTS)} output columns of the trunk "
-          f"({len(js.household([{}]).system.order(OUTPUTS))} variables).\n")  # fmt: skip
-    print("| precision | all output columns | ratio to calc_all | µs a unit | income tax total | input bytes | "
-          "ratio of columns to one pass over the inputs |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|")
+    print(
+        f"`calc_all` of taxcalc: median {1e3 * theirs:,.0f} ms for all of its law, also credits and reform constructs "
+        f"that are not modelled here. Ours: {len(OUTPUTS)} output columns from "
+        f"{len(js.household([{}]).system.order(OUTPUTS))} variables.\n"
+    )
+    heading("precision", "all columns", "ratio to calc_all", "µs a unit", "total income tax alone", "inputs",
+            "columns against one pass over the inputs")  # fmt: skip
     for name in ("float64", "float32"):
         sim = js.Simulation(population, YEAR, precision=name, age=False)
         with precision(name):
@@ -93,8 +105,8 @@ def warm() -> None:
             total = program.compiled(program.totals, sim.system, ("income_tax",))
             single = median(lambda total=total, one=one: total(*one))
         size = sum(leaf.nbytes for leaf in jax.tree.leaves((arguments[1].columns, arguments[1].links)))
-        print(f"| {name} | {1e3 * ours:.1f} ms | {theirs / ours:.0f} times | {1e6 * ours / units:.3f} | "
-              f"{1e3 * single:.1f} ms | {size / 1e6:.0f} MB | {ours / (size / read):.1f} |")  # fmt: skip
+        row(name, f"{1e3 * ours:.1f} ms", f"{theirs / ours:.0f} times", f"{1e6 * ours / units:.3f}",
+            f"{1e3 * single:.1f} ms", f"{size / 1e6:.0f} MB", f"{ours / (size / read):.1f} times")  # fmt: skip
     print(f"\nOne pass: {read / 1e9:.1f} GB/s, measured as the sum of a 320 MB array on one thread.")
 
 
@@ -137,8 +149,7 @@ def process(code: str, *arguments: str) -> tuple[float, dict[str, float]]:
 
 def cold() -> None:
     print("\n### Cold: from the start of the process to the total income tax of the whole file, read from CSV\n")
-    print("| | seconds | peak memory |")
-    print("|---|---|---|")
+    heading("", "seconds", "peak memory")
     with tempfile.TemporaryDirectory() as cache:
         ours, theirs = OURS_COLD.replace("{year}", str(YEAR)), THEIRS_COLD.replace("{year}", str(YEAR))
         for label, code, argument in (
@@ -149,7 +160,7 @@ def cold() -> None:
         ):
             runs = [process(code, argument) for _ in range(1 if "fills" in label else 3)]
             seconds = statistics.median(r[0] for r in runs)
-            print(f"| {label} | {seconds:.1f} | {runs[0][1]['peak'] / 1e9:.2f} GB |")
+            row(label, f"{seconds:.1f}", f"{runs[0][1]['peak'] / 1e9:.2f} GB")
 
 
 def household() -> None:
@@ -164,10 +175,8 @@ def household() -> None:
 
 def reforms(count: int = 1_000) -> None:
     print(f"\n### {count:,} reforms in one batched run, total income tax, float64 and float32\n")
-    print(
-        "| population | parameters | kernel | precision | first | second | reforms a second | lanes a second (million) |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    heading("population", "parameters", "kernel", "precision", "first", "second", "reforms a second",
+            "million unit-reforms a second")  # fmt: skip
     rng = np.random.default_rng(0)
     for label, population in (("bundled sample", js.load_population("cps_sample")), ("whole file", whole_file())):
         for name in ("float64", "float32"):
@@ -194,8 +203,8 @@ def reforms(count: int = 1_000) -> None:
                     started = time.perf_counter()
                     sim.vary("income_tax", values, kernel=kernel)
                     seconds.append(time.perf_counter() - started)
-                print(f"| {label} | {parameters} | {kernel} | {name} | {seconds[0]:.1f} s | {seconds[1]:.1f} s | "
-                      f"{count / seconds[1]:,.0f} | {count * units / seconds[1] / 1e6:,.0f} |")  # fmt: skip
+                row(label, parameters, kernel, name, f"{seconds[0]:.1f} s", f"{seconds[1]:.1f} s",
+                    f"{count / seconds[1]:,.0f}", f"{count * units / seconds[1] / 1e6:,.0f}")  # fmt: skip
 
 
 PARTS = {"warm": warm, "cold": cold, "household": household, "reforms": reforms}

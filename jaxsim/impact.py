@@ -110,7 +110,7 @@ def compare(baseline: Simulation, reformed: Simulation, name: str, lines: Iterab
     before, after = baseline.total(*chosen, "combined_tax"), reformed.total(*chosen, "combined_tax")
     before, after = before[~before.index.duplicated()], after[~after.index.duplicated()]
     budget = pd.DataFrame({"baseline": before, "reform": after, "change": after - before})
-    cost = float(budget.loc["combined_tax", "change"])
+    cost = float(after["combined_tax"] - before["combined_tax"])
 
     old, new = baseline.columns(INCOME)[INCOME], reformed.columns(INCOME)[INCOME]
     size = np.bincount(baseline.population.links["household_of_person"], minlength=len(old)).astype(np.float64)
