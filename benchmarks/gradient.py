@@ -36,15 +36,15 @@ def costs(sim: js.Simulation, name: str) -> None:
         base = median(lambda: forward(*plain))
         cells = sum(np.size(leaf) for leaf in jax.tree.leaves(plain[0]))
         row(name, "forward", f"{1e3 * base:.2f} ms", "", "1.0", "", "")
-        for label, within in (("all", ("",)), ("child tax credit", ("irs.credits.ctc",))):
+        for label, within in (("gradient, all", ("",)), ("gradient, CTC", ("irs.credits.ctc",))):
             run = program.compiled_gradient(system, OUTCOME, within=within)
             started = time.perf_counter()
             jax.block_until_ready(run(*blocked))
             first = time.perf_counter() - started
             seconds = median(lambda run=run: run(*blocked))
-            count = cells if label == "all" else sum(np.size(x) for x in jax.tree.leaves(plain[0].select(within)))
+            count = cells if within == ("",) else sum(np.size(x) for x in jax.tree.leaves(plain[0].select(within)))
             memory = run.lower(*blocked).compile().memory_analysis().temp_size_in_bytes / 1e6
-            row(name, f"gradient, {label} ({count} cells)", f"{1e3 * seconds:.2f} ms", f"{1e6 * seconds / count:.1f} µs",
+            row(name, f"{label} ({count} cells)", f"{1e3 * seconds:.2f} ms", f"{1e6 * seconds / count:.1f} µs",
                 f"{seconds / base:.1f}", f"{memory:.1f} MB", f"{first:.1f} s")  # fmt: skip
         f = sim.function(*OUTCOME)
         whole = program.PureFunction(system, OUTCOME, *plain)
