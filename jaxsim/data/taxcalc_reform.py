@@ -225,9 +225,9 @@ class _Reader:
             raise ReformError(" ".join(refused) + rest)
 
     def _idle(self, name: str, value: Any) -> bool:
-        """Whether a parameter outside our law has the values by which it does nothing."""
-        off = NEUTRAL[name]
-        arrays = [self._array(name, v) for _, v in self._by_year(name, value)]
+        """Whether a parameter outside our law has, in the years of our law, the values by which it does nothing."""
+        off, pairs = NEUTRAL[name], [*self._by_year(name, value), (LAST_YEAR + 1, None)]
+        arrays = [self._array(name, v) for (_, v), (end, _) in itertools.pairwise(pairs) if end > FIRST_YEAR]
         return off is None or all(bool(np.all(a >= off if off == NO_LIMIT else a == off)) for a in arrays)
 
     def _by_year(self, name: str, value: Any) -> list[tuple[int, Any]]:
@@ -421,7 +421,8 @@ class _Reader:
         for kind, count in (("II_brk", 6), ("CG_brk", 2)):
             years = self._touched(*(f"{kind}{k}" for k in range(1, count + 1)))
             for k in range(1, count) if years else ():
-                falls = (self.values(f"{kind}{k}") > self.values(f"{kind}{k + 1}")).any(axis=1)[years[0] - FIRST_YEAR :]
+                above = self.values(f"{kind}{k}") > self.values(f"{kind}{k + 1}")
+                falls = np.asarray(above.any(axis=1))[years[0] - FIRST_YEAR :]
                 if falls.any():
                     year = years[0] + int(falls.argmax())
                     raise ReformError(f"{kind}{k} is above {kind}{k + 1} in {year}: brackets must rise")

@@ -285,6 +285,7 @@ def test_refused(content: Any, message: str) -> None:
         {"SS_Earnings_thd": {"2026": 9e99}, "ID_c": {"2026": [9e99] * 5}, "PT_qbid_limited": {"2026": True}},
         {"eitc_claim_prob_scale": {"2026": 9e99}, "EITC_sep_filers_elig": {"2026": True}},
         {"II_em-indexed": {"2026": False}},
+        {"RRC_c": {"2021": 1400, "2022": 0}},  # over before our law begins
     ],
 )
 def test_what_says_off_is_taken_as_said(content: dict[str, Any]) -> None:
