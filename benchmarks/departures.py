@@ -153,16 +153,6 @@ def alimony(case: Case) -> Departure:
     return Departure("Alimony received", law, UNKNOWN, columns={"alimony_income": none})
 
 
-def living_apart(case: Case) -> Departure:
-    """Tax-Calculator gives separate filers the thresholds for Social Security and the credit for the elderly of
-    those who live apart from the spouse, and the earned income credit where they have a child. Without living apart
-    the threshold is 0 and there are no such credits. The file does not say who lives apart; jaxsim has an input for
-    it, which is 0 here."""
-    apart = np.ones(case.population.count("tax_unit"))
-    law = "26 USC 86(c)(1)(C), 22(e)(1), 32(d)(2)(B)"
-    return Departure("Separate filers who live apart", law, UNKNOWN, columns={"lives_apart_from_spouse": apart})
-
-
 @js.rule(TaxUnit, parameters="irs.income_tax.capital_loss")
 def capital_gain_without_distributions(short_term_capital_gains, long_term_capital_gains, filing_status, p):
     """Net gain or deductible loss without capital gain distributions."""
@@ -704,7 +694,6 @@ def payroll_taxes_of_large_families(case: Case) -> Departure:
 
 DEPARTURES: tuple[Callable[[Case], Departure], ...] = (
     alimony,
-    living_apart,
     losses_against_distributions,
     excess_business_loss,
     self_employment_minimum,

@@ -81,6 +81,7 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
     person = _persons(file, units, dependants, ages, us)
     unit: dict[str, np.ndarray] = {"tax_unit_id": units.recid, "household_id": units.household[at]}
     unit["filing_status"] = units.mars - 1.0
+    unit["lives_apart_from_spouse"] = (units.mars == 3).astype(np.float64)  # the spouse is in no unit of the format
     if "XTOT" in file:
         unit["dependents"] = dependants.astype(np.float64)
     for c, ours in UNIT.items():
@@ -117,6 +118,7 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
             "persons other than head and spouse are rebuilt from counts, with one age for each band",
             *([] if "age_head" in file else [f"the file has no ages: heads are taken to be {ADULT_AGE:g}"]),
             "the file has no SPM units: the household stands for it",
+            "separate filers are taken to live apart from the spouse all year, as Tax-Calculator takes them",
             "a household has one weight, that of its first unit; the file's units of one household differ in "
             f"{units.unequal_weights:.1%} of households",
         ],
