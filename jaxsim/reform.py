@@ -197,7 +197,7 @@ def _overlay(law: Law, leaf: Leaf, labels: tuple[str, ...], spans: Spans, path: 
         for year in range(first, last + 1):
             cell = array if not uprated else law.moved_on(law[leaf.path], array, first, year, index)
             cells[(year - FIRST_YEAR, *index)] = cell
-    return replace(leaf, years=tuple(years.tolist()), cells=cells, uprating=None, previous_uprating=None)
+    return replace(leaf, years=tuple(years.tolist()), cells=cells)
 
 
 def _value(path: str, leaf: Leaf, labels: tuple[str, ...], value: Any) -> np.ndarray:

@@ -49,6 +49,15 @@ def test_uprated_values_move_with_the_index():
         value({"irs.credits.ctc.phase_out.rate": 0.1}, 2026, uprated=["irs.credits.ctc.phase_out.rate"])
 
 
+def test_two_cells_of_one_array_may_be_uprated():
+    paths = [f"{STANDARD}.SINGLE", f"{STANDARD}.JOINT"]
+    law = Reform({p: {2026: 30_000} for p in paths}, uprated=paths).apply(LAW)
+    assert np.all(law.in_year(2036)[STANDARD][:2] > 36_000)
+    again = Reform({f"{STANDARD}.SINGLE": {2028: 20_000}}, uprated=[f"{STANDARD}.SINGLE"]).apply(law)
+    assert again.in_year(2028)[STANDARD][0] == 20_000 < again.in_year(2036)[STANDARD][0]
+    assert again.in_year(2036)[STANDARD][1] == law.in_year(2036)[STANDARD][1]
+
+
 def test_cells_by_label():
     law = Reform({f"{STANDARD}.JOINT": 40_000}).apply(LAW).in_year(2026)
     np.testing.assert_array_equal(law[STANDARD], [16_100, 40_000, 16_100, 24_150, 32_200])
