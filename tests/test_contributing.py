@@ -1,6 +1,5 @@
-"""CONTRIBUTING.md: its files, put into a copy of the package, work as it says."""
+"""CONTRIBUTING.md: its files, put into a copy of the package, pass the tests of rules and cases."""
 
-import json
 import os
 import re
 import shutil
@@ -20,15 +19,6 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.M | re.S)
 FILES = {m[1]: code for _, code in BLOCKS if (m := re.match(r"# (\S+\.(?:yaml|py))\n", code))}
 NOTEBOOK = [code for language, code in BLOCKS if language == "python" and code not in FILES.values()]
 
-CHECK = """
-import json, sys
-import jaxsim as js
-case = json.load(sys.stdin)
-home = js.household(**case["household"], year=case["year"])
-found = {name: home.total(name) for name in case["expected"]}
-print("RESULT " + json.dumps({"file": js.__file__, "found": found}))
-"""
-
 
 def file_in(folder: str) -> tuple[str, str]:
     """Path and text of the one file of the example in this folder."""
@@ -43,6 +33,8 @@ def copy(tmp_path_factory):
     shutil.copytree(Path(js.__file__).parent, folder / "jaxsim", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(folder / "jaxsim" / "_parameters", ignore_errors=True)
     shutil.copytree(parameters_root(), folder / "parameters" / "us")
+    shutil.copytree(ROOT / "tests" / "rules", folder / "tests" / "rules", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests" / "cases", folder / "tests" / "cases")
     for path, code in FILES.items():
         assert not (folder / path).exists(), f"{path} exists: the example must be new"
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -50,18 +42,12 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run(folder: Path, code: str, stdin: str = "") -> str:
+def run(folder: Path, *arguments: str) -> str:
+    """Standard output of Python run in the copy, which stands before the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=stdin,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -82,23 +68,32 @@ def test_parameters_are_valid_and_new(tmp_path):
     assert law.in_year(2026)["irs.payroll.unemployment.wage_base"] == 7_000
 
 
-def test_the_case_holds(copy):
-    for case in yaml.safe_load(file_in("tests/cases/")[1]):
-        assert case["source"]
-        line = next(li for li in run(copy, CHECK, json.dumps(case)).splitlines() if li.startswith("RESULT "))
-        result = json.loads(line.removeprefix("RESULT "))
-        assert Path(result["file"]).is_relative_to(copy)
-        assert result["found"] == pytest.approx(case["expected"], abs=case["tolerance"])
+def test_the_copy_is_what_runs(copy):
+    assert Path(run(copy, "-c", "import jaxsim; print(jaxsim.__file__)").strip()).is_relative_to(copy)
+
+
+def test_the_case_holds_and_the_style_is_right(copy):
+    (case,) = yaml.safe_load(file_in("tests/cases/")[1])["cases"]
+    printed = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "unemployment or numerics", "tests/rules")
+    assert "passed" in printed
+    found = run(
+        copy, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", "-k", "unemployment", "tests/rules"
+    )
+    assert f"unemployment_tax-{case['name']}" in found
+    assert "test_rules_are_plain[irs/payroll/unemployment.py]" in found
+
+
+def test_a_wrong_case_is_found(copy):
+    file = copy / file_in("tests/cases/")[0]
+    right = file.read_text(encoding="utf-8")
+    file.write_text(right.replace("unemployment_tax: 72}", "unemployment_tax: 73}"), encoding="utf-8")
+    with pytest.raises(AssertionError, match="1 failed"):
+        run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "unemployment_tax", "tests/rules/test_cases.py")
+    file.write_text(right, encoding="utf-8")
 
 
 def test_the_notebook_cell_explains_and_differentiates(copy):
-    printed = run(copy, NOTEBOOK[0])
+    printed = run(copy, "-c", NOTEBOOK[0])
     assert "tax_unit_federal_unemployment_tax = 42.00" in printed
     assert "26 USC 3306(b)(1)" in printed
     assert "irs.payroll.unemployment.wage_base" in printed
-
-
-def test_rules_of_the_example_use_numerics_only():
-    text = file_in("jaxsim/rules/us/")[1]
-    assert "from jaxsim.numerics import" in text
-    assert not re.search(r"\b(jnp|np|numpy|floor|ceil|maximum|minimum|where)\b", text)
