@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -48,11 +49,12 @@ class PopulationBuilder:
             provided |= self._inputs(entity)
         self._weights()
         self._sort()
-        supplied = frozenset(provided if supplied is None else supplied)
-        population = Population(self.tables, self.year, self.source, supplied, dict(card))
+        population = Population(self.tables, self.year, self.source, frozenset(), dict(card))
         self._units(population)
+        given = set(provided)
         self._derive(population, provided)
-        return population
+        supplied = (given if supplied is None else set(supplied)) | (provided - given)
+        return dataclasses.replace(population, provided=frozenset(supplied))
 
     def _name(self, entity: str) -> str:
         return f"{self.source} ({entity})"

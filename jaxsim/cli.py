@@ -85,6 +85,7 @@ def _print_table(console: Any, title: str, frame: Any, formats: dict[str, str], 
 def _with_population(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--population", "-p", default="cps_sample", show_default=True,
                   help="cps_sample, cps (the whole file), or a file or folder.")  # fmt: skip
+    @click.option("--data-year", type=int, help="Year of the amounts in a file that does not say it; they are aged.")
     @click.option("--year", "-y", default=2026, show_default=True, type=int, help="Tax year.")
     @functools.wraps(command)
     def wrapped(**options: Any) -> Any:
@@ -98,12 +99,12 @@ def _with_population(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and plots.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
 @_with_population
-def demo(amount: float, population: str, year: int, out: Path | None, show_all: bool) -> None:
+def demo(amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool) -> None:
     """Score a larger child tax credit on real households, with the gradient of its cost."""
     from jaxsim.reform import Reform
 
     reform = Reform({"irs.credits.ctc.amount": amount}, name=f"Child tax credit of ${amount:,.0f}")
-    _score(reform, population, year, out, show_all, gradient=True)
+    _score(reform, population, year, data_year, out, show_all, gradient=True)
 
 
 @cli.command()
@@ -112,21 +113,33 @@ def demo(amount: float, population: str, year: int, out: Path | None, show_all: 
 @click.option("--gradient/--no-gradient", default=True, show_default=True, help="Also the gradient of revenue.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
 @_with_population
-def run(reform: Path, population: str, year: int, out: Path | None, gradient: bool, show_all: bool) -> None:
+def run(
+    reform: Path,
+    population: str,
+    year: int,
+    data_year: int | None,
+    out: Path | None,
+    gradient: bool,
+    show_all: bool,
+) -> None:
     """Score REFORM, a YAML or JSON file of parameter paths or a Tax-Calculator reform."""
     from jaxsim.reform import Reform
 
-    _score(Reform.from_file(reform), population, year, out, show_all, gradient)
+    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient)
 
 
-def _score(reform: Any, population: str, year: int, out: Path | None, show_all: bool, gradient: bool) -> None:
+def _score(
+    reform: Any, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool, gradient: bool
+) -> None:
     started = time.perf_counter()
+    if out is not None:
+        _writable(out)
     console = _console()
     with console.status("Loading households ..."):
         from jaxsim.data import load_population
         from jaxsim.simulation import Simulation
 
-        sim = Simulation(load_population(population), year)
+        sim = Simulation(load_population(population, year=data_year), year)
         reformed = sim.with_reform(reform)
     with console.status("Computing the impact ..."):
         impact = sim.impact(reform)
@@ -162,6 +175,13 @@ def _score(reform: Any, population: str, year: int, out: Path | None, show_all: 
         _write_results(out, impact, table)
         console.print(f"Tables and plots are in {out}")
     console.print(f"[dim]{time.perf_counter() - started:.1f} seconds after start[/dim]")
+
+
+def _writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written before any work is done."""
+    from jaxsim.files import write_atomic
+
+    write_atomic(folder / ".writable", lambda p: None).unlink()
 
 
 def _gradient_view(table: Any) -> Any:
@@ -201,11 +221,10 @@ def _write_results(out: Path, impact: Any, table: Any) -> None:
     if table is not None:
         write_table(table, out / "gradient.csv", index=True)
     try:
-        import matplotlib
+        import matplotlib  # noqa: F401
     except ImportError:
         click.echo("No plots: pip install 'jaxsim[plots]'", err=True)
         return
-    matplotlib.use("agg")
     write_atomic(out / "impact.png", lambda p: impact.plot().savefig(p, dpi=120))
     if table is not None:
         from jaxsim.plots import plot_gradient
@@ -279,13 +298,11 @@ def params_show(path: str, plot: Path | None) -> None:
     table = law.history(path)
     _print_table(console, "", table, dict.fromkeys(table.columns[1:], ",.6g"), "year")
     if plot is not None:
-        import matplotlib
-
         from jaxsim.files import write_atomic
         from jaxsim.plots import plot_history
 
-        matplotlib.use("agg")
-        write_atomic(plot, lambda p: plot_history(law, path).savefig(p, dpi=120))
+        figure = plot_history(law, path)
+        write_atomic(plot, lambda p: figure.savefig(p, dpi=120))
 
 
 @cli.command()
@@ -295,11 +312,11 @@ def params_show(path: str, plot: Path | None) -> None:
 @click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the unit or household.")
 @click.option("--state", help="Two-letter state.")
 @click.option("--household", "household_id", type=int, help="A household of the population, instead of --adult.")
-@click.option("--depth", type=int, help="Levels of rules to show; all by default.")
+@click.option("--depth", type=click.IntRange(0), help="Levels of rules to show; all by default.")
 @_with_population
 def explain(
     variable: str, adults: tuple[str, ...], children: tuple[float, ...], inputs: tuple[str, ...], state: str | None,
-    household_id: int | None, depth: int | None, population: str, year: int,
+    household_id: int | None, depth: int | None, population: str, year: int, data_year: int | None,
 ) -> None:  # fmt: skip
     """How VARIABLE comes about for a household: rules, values, parameters and citations."""
     from jaxsim.data import load_population
@@ -308,11 +325,13 @@ def explain(
 
     if adults and household_id is not None:
         raise click.UsageError("give --adult or --household, not both")
+    if not adults and (children or inputs or state):
+        raise click.UsageError("--child, --input and --state describe a household: give its adults with --adult")
     if adults:
         unit = _assignments(inputs)
         sim = household([_assignments(a.split(",")) for a in adults], list(children), year=year, state=state, **unit)
     else:
-        sim = Simulation(load_population(population), year)
+        sim = Simulation(load_population(population, year=data_year), year)
     told = sim.explain(variable, household_id)
     for level, text in told.lines(depth):
         click.echo("  " * level + text)

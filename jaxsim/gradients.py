@@ -79,6 +79,8 @@ def _prefixes(sim: Simulation, wanted: str | Iterable[str] | None) -> tuple[str,
         return ("",)
     prefixes = []
     for path in [wanted] if isinstance(wanted, str) else list(wanted):
+        if not isinstance(path, str):
+            raise ParameterError(f"a parameter path is text, not {path!r}")
         inside = next((p for p in sim.law.leaves if path.startswith(p + ".")), path)
         if not any(p == inside or p.startswith(inside + ".") for p in sim.law.leaves):
             raise ParameterError(f"unknown parameter {path!r}.{nearest(path, sim.law.leaves)}")
@@ -365,7 +367,7 @@ def marginal_rates(sim: Simulation, income: str, outcome: str, step: float | Non
     if step is None:
         rates = _own_rates(sim, outcome, income)
     else:
-        if not np.isfinite(step) or step == 0:
+        if isinstance(step, str) or not np.isfinite(step) or step == 0:
             raise JaxsimError(f"step {step!r} must be a number of dollars other than 0")
         rates = pd.Series(_stepped(sim, income, outcome, entity, float(step)), name=income)
         rates.index = pd.Index(sim.population.tables[entity][f"{entity}_id"], name=f"{entity}_id")

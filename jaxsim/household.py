@@ -48,12 +48,11 @@ def household(
     from jaxsim.rules.us import system as us
 
     system = us()
-    grown = [dict(a) for a in adults]
+    grown, young = _people("adults", adults), _people("children", children)
     if not 1 <= len(grown) <= 2:
         raise InputError(f"household: column 'adults': {len(grown)} adults: give one or two")
     for adult in grown:
         adult.setdefault("age", 40)
-    young = [dict(c) if isinstance(c, Mapping) else {"age": c} for c in children]
     columns: dict[str, list[Any]] = {"role": [HEAD, SPOUSE][: len(grown)] + [DEPENDENT] * len(young)}
     people = grown + young
     for person in people:
@@ -62,7 +61,7 @@ def household(
                 raise InputError(f"household: unknown input {name!r}.{nearest(name, system.inputs)}")
     if state is not None:
         if str(state).upper() not in STATES:
-            raise InputError(f"household: unknown state {state!r}.{nearest(str(state).upper(), STATES)}")
+            raise InputError(f"household: unknown state {state!r}: use two letters, e.g. CA")
         inputs["state_fips"] = STATES[str(state).upper()]
     for name, value in inputs.items():
         i = system.inputs.get(name)
@@ -85,3 +84,18 @@ def household(
         system=system,
     )
     return Simulation(population, year, reform=reform, system=system)
+
+
+def _people(name: str, given: Any) -> list[dict[str, Any]]:
+    """Mappings of inputs, one a person; a child may be given by age alone."""
+    if isinstance(given, (Mapping, str)) or not isinstance(given, Iterable):
+        raise InputError(
+            f"household: column {name!r}: give a list, e.g. {name}=[{'dict(age=35)' if name == 'adults' else 5}]"
+        )
+    people = []
+    for person in given:
+        by_age = name == "children" and isinstance(person, (int, float)) and not isinstance(person, bool)
+        if not by_age and not isinstance(person, Mapping):
+            raise InputError(f"household: column {name!r}: {person!r} is not a mapping of inputs such as dict(age=35)")
+        people.append({"age": person} if by_age else dict(person))
+    return people

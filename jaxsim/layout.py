@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxsim.engine import Block, System
+from jaxsim.errors import JaxsimError
 from jaxsim.population import GROUPS, Population
 
 CACHE_ROWS = 2_560  # tax units in a block whose working set stays in a core's cache, for one reform or in reverse
@@ -33,6 +34,12 @@ class Layout:
 
     blocks: int | None = None
     reforms: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("blocks", "reforms"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise JaxsimError(f"Layout({name}={value!r}): give a whole number of at least 1, or None to choose")
 
     def resolve(self, units: int, reforms: int = 1, reverse: bool = False) -> tuple[int, int]:
         """(blocks, reforms at once) for a population of `units` tax units."""

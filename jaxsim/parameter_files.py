@@ -35,7 +35,7 @@ def read_law(root: Path, validate: bool = True) -> Law:
     leaves: dict[str, Leaf] = {}
     for file in sorted(root.rglob("*.yaml")):
         try:
-            tree = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+            tree = yaml.load(file.read_text(encoding="utf-8"), Loader=StrictLoader)
         except yaml.YAMLError as error:
             raise ParameterError(f"{file}: not valid YAML: {error}") from None
         if validate:
@@ -46,7 +46,7 @@ def read_law(root: Path, validate: bool = True) -> Law:
     return Law(leaves)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Safe YAML that refuses a key given twice (the second would silently win)."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

@@ -1,7 +1,9 @@
-"""Plots of results, with matplotlib (extra `plots`), each a figure to show or save."""
+"""Plots of results, with matplotlib (extra `plots`): each function returns a figure to show or `savefig`."""
 
 from __future__ import annotations
 
+import functools
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +18,30 @@ if TYPE_CHECKING:
 
 BLUE, RED, GREY = "#2066a8", "#ae282c", "#9a9a9a"
 BAND_COLOURS = ("#2066a8", "#8ec1da", "#e0e0e0", "#f0b08a", "#ae282c")
+SMALLEST_LINE = 0.05  # billion dollars: lines of the budget that change by less are not drawn
 
 
-def _pyplot() -> Any:
+def _figure(width: float, height: float) -> Any:
+    """A figure outside pyplot's list of open figures, which a notebook shows once, as the value of its cell."""
+    return _figure_class()(figsize=(width, height), layout="constrained")
+
+
+@functools.cache
+def _figure_class() -> Any:
     try:
-        import matplotlib.pyplot as plt
+        from matplotlib.figure import Figure
     except ImportError:
         raise JaxsimError("plots need matplotlib: pip install 'jaxsim[plots]'") from None
-    return plt
+
+    class NotebookFigure(Figure):
+        """A figure that notebooks can draw without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=80)
+            return buffer.getvalue()
+
+    return NotebookFigure
 
 
 def _tidy(axes: Any) -> None:
@@ -31,27 +49,28 @@ def _tidy(axes: Any) -> None:
     axes.tick_params(length=3)
 
 
+def _words(name: str) -> str:
+    words = name.replace("_", " ").replace("eitc", "EITC").replace("ctc", "CTC")
+    return words.replace("self employment", "self-employment")
+
+
+def _sign_colours(values: Any) -> list[str]:
+    return [BLUE if v >= 0 else RED for v in values]
+
+
 def plot_impact(impact: Impact) -> Any:
     """Budget lines that change, average change by decile, winners and losers by decile, inequality and poverty."""
-    plt = _pyplot()
-    figure, ((budget, deciles), (winners, measures)) = plt.subplots(2, 2, figsize=(12, 8), layout="constrained")
+    figure = _figure(12, 8)
     figure.suptitle(f"{impact.name}, {impact.year}: revenue {impact.cost / 1e9:+,.1f} billion dollars", fontsize=13)
+    (budget, deciles), (winners, measures) = figure.subplots(2, 2)
+    _plot_budget(budget, impact.budget["change"] / 1e9)
 
-    change = impact.budget["change"] / 1e9
-    change = change[change.abs() > 5e-4]
-    if change.empty:
-        change = impact.budget["change"].iloc[:1] / 1e9
-    bars = budget.barh([_words(n) for n in change.index[::-1]], change[::-1],
-                       color=[BLUE if v >= 0 else RED for v in change[::-1]])  # fmt: skip
-    budget.bar_label(bars, fmt="{:+,.1f}", padding=3, fontsize=8)
-    budget.axvline(0, color="black", lw=0.8)
-    budget.margins(x=0.18)
-    budget.set_title("Change by line of the budget, billion dollars", fontsize=10)
-
-    table = impact.deciles.drop(index="negative")
-    values = table["average change a household"]
-    deciles.bar([str(d) for d in table.index], values, color=[BLUE if v >= 0 else RED for v in values])
+    values = impact.deciles.drop(index="negative")["average change a household"]
+    bars = deciles.bar([str(d) for d in values.index], values, color=_sign_colours(values))
+    deciles.bar_label(bars, fmt="{:+,.0f}", padding=2, fontsize=8)
     deciles.axhline(0, color="black", lw=0.8)
+    deciles.margins(y=0.12)
+    deciles.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
     deciles.set_title("Average change of household income by decile, dollars", fontsize=10)
     deciles.set_xlabel("decile of persons by baseline equivalised after-tax income", fontsize=9)
 
@@ -61,14 +80,17 @@ def plot_impact(impact: Impact) -> Any:
         winners.barh(shares.index, shares[band], left=left, color=colour, label=band, height=0.8)
         left += shares[band].to_numpy()
     winners.set_xlim(0, 100)
+    winners.margins(y=0.01)
     winners.set_title("Winners and losers, percent of persons by decile", fontsize=10)
     winners.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
 
-    x = np.arange(len(impact.measures))
+    table = impact.measures
+    x = np.arange(len(table))
     for shift, column, colour in ((-0.2, "baseline", GREY), (0.2, "reform", BLUE)):
-        bars = measures.bar(x + shift, impact.measures[column], 0.38, color=colour, label=column)
+        bars = measures.bar(x + shift, table[column], 0.38, color=colour, label=column)
         measures.bar_label(bars, fmt="{:.4f}", padding=2, fontsize=8)
-    measures.set_xticks(x, [n.replace("share of persons", "share of persons\n") for n in impact.measures.index])
+    names = [n.replace("share of persons", "share of persons\n") for n in table.index]
+    measures.set_xticks(x, [f"{n}\nchange {c:+.4f}" for n, c in zip(names, table["change"], strict=True)])
     measures.margins(y=0.15)
     measures.set_title("Inequality and low income, after taxes", fontsize=10)
     measures.legend(fontsize=8, frameon=False)
@@ -77,17 +99,34 @@ def plot_impact(impact: Impact) -> Any:
     return figure
 
 
+def _plot_budget(axes: Any, change: pd.Series) -> None:
+    """Lines as bars: blue where the change raises revenue, red where it lowers it."""
+    shown = change[change.abs() >= min(SMALLEST_LINE, change.abs().max())][::-1]
+    costs = np.array([-1 if _is_credit(name) else 1 for name in shown.index])
+    bars = axes.barh([_words(n) for n in shown.index], shown, color=_sign_colours(shown * costs))
+    axes.bar_label(bars, fmt="{:+,.1f}", padding=3, fontsize=8)
+    axes.axvline(0, color="black", lw=0.8)
+    axes.margins(x=0.18)
+    axes.set_title("Change by line, billion dollars (blue raises revenue, red lowers it)", fontsize=10)
+
+
+def _is_credit(name: object) -> bool:
+    return any(word in str(name) for word in ("credit", "ctc", "eitc"))
+
+
 def plot_gradient(table: pd.DataFrame, most: int = 20) -> Any:
     """Elasticities of a gradient table as bars, the largest on top; those that steps affect are hatched."""
-    plt = _pyplot()
     shown = table.head(most).iloc[::-1]
-    figure, axes = plt.subplots(figsize=(9, 0.3 * len(shown) + 1.2), layout="constrained")
-    bars = axes.barh(shown.index, shown["elasticity"], color=[BLUE if v >= 0 else RED for v in shown["elasticity"]])
+    figure = _figure(9, 0.3 * len(shown) + 1.4)
+    axes = figure.subplots()
+    bars = axes.barh(shown.index, shown["elasticity"], color=_sign_colours(shown["elasticity"]))
     for bar, steps in zip(bars, shown.get("matters here", shown["may step"] & False), strict=True):
         if steps:
             bar.set_hatch("///")
             bar.set_edgecolor("white")
     axes.axvline(0, color="black", lw=0.8)
+    axes.margins(y=0.01)
+    axes.set_xlabel("percent change of the total for one percent more of the parameter", fontsize=9)
     axes.set_title(f"Elasticity of total {_words(table.attrs.get('outcome', 'outcome'))} (hatched: steps, smoothed)",
                    fontsize=10)  # fmt: skip
     _tidy(axes)
@@ -95,48 +134,62 @@ def plot_gradient(table: pd.DataFrame, most: int = 20) -> Any:
 
 
 def plot_rates(rates: pd.Series, weights: Any = None) -> Any:
-    """Distribution of marginal rates, weighted."""
-    plt = _pyplot()
-    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    values = np.asarray(rates, dtype=float)
+    """Distribution of marginal rates, weighted; rates beyond the axis stand in its outermost bars."""
+    figure = _figure(8, 3.6)
+    axes = figure.subplots()
+    values = 100 * np.asarray(rates, dtype=float)
     keep = np.isfinite(values)
-    weight = np.ones(keep.sum()) if weights is None else np.asarray(weights)[keep]
-    axes.hist(100 * values[keep], bins=np.arange(-60, 101, 2.5), weights=weight / weight.sum() * 100, color=BLUE)
+    if not keep.any():
+        raise JaxsimError("there are no rates to plot")
+    weight = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
+    low, high = np.percentile(values[keep], [0.5, 99.5])
+    edges = np.arange(np.floor(low / 2.5) * 2.5 - 2.5, np.ceil(high / 2.5) * 2.5 + 5.01, 2.5)
+    inside = np.clip(values[keep], edges[0], edges[-1])
+    axes.hist(inside, bins=edges, weights=100 * weight[keep] / weight[keep].sum(), color=BLUE)
     axes.set_xlabel("marginal rate, percent")
     axes.set_ylabel("percent of filers")
-    axes.set_title(str(rates.name), fontsize=10)
+    axes.set_title(_words(str(rates.name)).capitalize(), fontsize=10)
     _tidy(axes)
     return figure
 
 
 def plot_history(law: Law, path: str) -> Any:
-    """A parameter over the tax years; forecast years dashed."""
-    plt = _pyplot()
+    """A parameter over the tax years, forecast years dashed; labels with equal values share a line."""
     table = law.history(path)
-    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    figure = _figure(8, 3.6)
+    axes = figure.subplots()
     known = table.index[table["status"] == "law"]
-    for column, colour in zip(table.columns[1:], plt.cm.viridis(np.linspace(0, 0.85, table.shape[1] - 1)), strict=True):
-        axes.step(known, table.loc[known, column], where="post", color=colour, label=column)
-        later = table.index[table.index >= known[-1]]
-        axes.step(later, table.loc[later, column], where="post", color=colour, ls="--")
-    axes.set_title(f"{law[path].label} ({law[path].unit})", fontsize=10)
-    if table.shape[1] > 2:
-        axes.legend(fontsize=8, frameon=False, ncols=2)
+    forecast = len(known) < len(table)
+    lines: dict[tuple[float, ...], list[str]] = {}
+    for column in table.columns[1:]:
+        lines.setdefault(tuple(table[column]), []).append(str(column))
+    for k, (values, labels) in enumerate(lines.items()):
+        colour = f"C{k}"
+        axes.step(known, values[: len(known)], where="post", color=colour, label=", ".join(labels))
+        if forecast:
+            start = len(known) - 1
+            axes.step(table.index[start:], values[start:], where="post", color=colour, ls="--")
+    axes.set_title(f"{law[path].label} ({law[path].unit}{'; dashed: forecast' if forecast else ''})", fontsize=10)
+    if len(lines) > 1:
+        axes.legend(fontsize=8, frameon=False)
+    axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:.0f}")
+    _tidy(axes)
+    return figure
+
+
+def plot_variants(table: pd.DataFrame, parameter: str, outcome: str, current: float | None = None) -> Any:
+    """An outcome over the values of a parameter, from `vary`; `current` marks the value in force."""
+    figure = _figure(8, 3.6)
+    axes = figure.subplots()
+    axes.plot(table[parameter], table[outcome] / 1e9, color=BLUE)
+    if current is not None:
+        axes.axvline(current, color=GREY, lw=1, ls="--")
+        axes.annotate("current law", (current, 1), xycoords=("data", "axes fraction"), xytext=(4, -10),
+                      textcoords="offset points", fontsize=8, color=GREY)  # fmt: skip
+    axes.set_xlabel(parameter)
+    axes.set_ylabel(f"{_words(outcome)}, billion dollars")
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,g}")
     axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
     _tidy(axes)
     return figure
-
-
-def plot_variants(table: pd.DataFrame, parameter: str, outcome: str) -> Any:
-    """An outcome over the values of a parameter, from `vary`."""
-    plt = _pyplot()
-    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    axes.plot(table[parameter], table[outcome] / 1e9, color=BLUE)
-    axes.set_xlabel(parameter)
-    axes.set_ylabel(f"{_words(outcome)}, billion dollars")
-    _tidy(axes)
-    return figure
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace("eitc", "EITC").replace("ctc", "CTC")

@@ -22,6 +22,7 @@ import numpy as np
 import yaml
 
 from jaxsim.errors import ReformError, nearest
+from jaxsim.parameter_files import StrictLoader
 from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, Law, Leaf, to_array
 
 Spans = list[tuple[int, int, Any]]  # first year, last year, value
@@ -48,14 +49,18 @@ class Reform:
             raise ReformError(
                 f"a reform is a mapping from parameter paths to values, not {type(self.changes).__name__}"
             )
-        object.__setattr__(self, "uprated", tuple(self.uprated))
+        if not isinstance(self.name, str):
+            raise ReformError(f"the name of a reform is text, not {self.name!r}")
+        uprated = (self.uprated,) if isinstance(self.uprated, str) else tuple(self.uprated)
+        object.__setattr__(self, "uprated", uprated)
         unknown = set(self.uprated) - set(self.changes)
         if unknown:
             raise ReformError(
                 f"uprated path {min(unknown)!r} is not among the changes.{nearest(min(unknown), self.changes)}"
             )
 
-    def __add__(self, other: Reform) -> Reform:
+    def __add__(self, other: Any) -> Reform:
+        other = as_reform(other)
         changes: dict[str, Any] = dict(self.changes)
         for path, value in other.changes.items():
             changes.pop(path, None)
@@ -97,13 +102,21 @@ class Reform:
         except (OSError, UnicodeDecodeError) as error:
             raise ReformError(f"{path}: cannot be read as text ({error})") from None
         try:
-            content = json.loads(_without_comments(text)) if path.suffix == ".json" else yaml.safe_load(text)
-        except (json.JSONDecodeError, yaml.YAMLError) as error:
-            raise ReformError(f"{path}: not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
+            if path.suffix == ".json":
+                content = json.loads(_without_comments(text), object_pairs_hook=_each_once)
+            else:
+                content = yaml.load(text, Loader=StrictLoader)
+        except (json.JSONDecodeError, yaml.YAMLError, ReformError) as error:
+            problem = " ".join(str(error).split())
+            raise ReformError(f"{path}: not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {problem}") from None
         if not isinstance(content, dict) or not content:
             raise ReformError(f"{path}: expected a mapping from parameter paths to values")
         try:
-            if "changes" in content:
+            if {"changes", "name", "uprated"} & set(content):
+                unknown = set(content) - {"changes", "name", "uprated"}
+                if unknown or "changes" not in content:
+                    what = f"unknown key {min(map(str, unknown))!r}" if unknown else "the key 'changes' is missing"
+                    raise ReformError(f"{what}: use name, changes and uprated, or paths alone")
                 return Reform(content["changes"], content.get("name", path.stem), tuple(content.get("uprated", ())))
             if not any("." in str(key) for key in content):
                 from jaxsim.data.taxcalc_reform import from_taxcalc
@@ -112,6 +125,15 @@ class Reform:
             return Reform({str(k): v for k, v in content.items()}, path.stem)
         except ReformError as error:
             raise ReformError(f"{path}: {error}") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object that refuses a key given twice (the second would silently win)."""
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ReformError(f"{key!r} is given twice")
+    return dict(pairs)
 
 
 def _without_comments(text: str) -> str:
@@ -179,9 +201,11 @@ def _period(key: Any) -> tuple[int, int | None] | None:
     years = [d[:4] for d in dates]
     if len(dates) > 2 or not all(y.isdigit() and len(y) == 4 for y in years):
         return None
-    for d in dates:
+    for d, whole in zip(dates, ("-01-01", "-12-31"), strict=False):
         if len(d) != 4 and not (len(d) == 10 and d[4] == d[7] == "-" and (d[5:7] + d[8:]).isdigit()):
             return None
+        if len(d) == 10 and d[4:] != whole:
+            raise ReformError(f"{text}: tax law changes with the year: begin at -01-01 and end at -12-31")
     return int(years[0]), int(years[1]) if len(dates) == 2 else None
 
 
@@ -205,6 +229,8 @@ def _value(path: str, leaf: Leaf, labels: tuple[str, ...], value: Any) -> np.nda
     wanted = leaf.labels[len(labels) :]
     shape = tuple(len(names) for names in wanted)
     try:
+        if isinstance(value, (bool, str)) or value is None:
+            raise ValueError(f"expected a number, found {value!r}")
         if isinstance(value, Mapping):
             array = to_array(value, wanted)
         else:
@@ -238,6 +264,8 @@ def as_reform(reform: Reform | Mapping[str, Any] | Iterable[Reform] | str | os.P
         return Reform(reform)
     if isinstance(reform, (str, os.PathLike)):
         return Reform.from_file(reform)
+    if not isinstance(reform, Iterable):
+        raise ReformError(f"a reform is a Reform, a mapping of paths, a file or several of these, not {reform!r}")
     parts = [as_reform(r) for r in reform]
     if not parts:
         raise ReformError("no reform given")

@@ -63,7 +63,10 @@ class Simulation:
                 f"a simulation needs a Population, not {type(population).__name__}: use jaxsim.load_population(...)"
             )
         if year not in range(FIRST_YEAR, LAST_YEAR + 1):
-            raise ParameterError(f"tax year {year} is outside {FIRST_YEAR} to {LAST_YEAR}")
+            raise ParameterError(f"tax year {year!r} is not a year from {FIRST_YEAR} to {LAST_YEAR}")
+        for name, given, kind in (("law", law, Law), ("system", system, System), ("layout", layout, Layout)):
+            if given is not None and not isinstance(given, kind):
+                raise JaxsimError(f"{name} must be a {kind.__name__}, not {given!r}")
         if system is None:
             from jaxsim.rules.us import system as us
 
@@ -157,6 +160,8 @@ class Simulation:
                 gradient = jax.grad(f)(f.parameters, f.population)
         """
         self._check(targets)
+        if reduce not in ("total", None):
+            raise JaxsimError(f"reduce={reduce!r}: use 'total' for weighted totals or None for columns")
         parameters, block = self.arguments(*targets, reverse=reduce is not None)
         return PureFunction(self.system, targets, parameters, block, reduce, self.widths(smooth), kinks)
 
@@ -168,9 +173,11 @@ class Simulation:
             return None
         if smooth is True:
             return default_widths(self)
-        if isinstance(smooth, Mapping):
-            return {unit: float(width) for unit, width in smooth.items()}
-        return {**default_widths(self), "USD": float(smooth)}
+        given = dict(smooth) if isinstance(smooth, Mapping) else {"USD": smooth}
+        for unit, width in given.items():
+            if isinstance(width, bool) or not isinstance(width, (int, float, np.number)) or not 0 < width < np.inf:
+                raise JaxsimError(f"smooth={smooth!r}: the window in {unit} must be a number above 0")
+        return given if isinstance(smooth, Mapping) else {**default_widths(self), **given}
 
     def _check(self, targets: tuple[str, ...]) -> None:
         if not targets:
@@ -203,6 +210,9 @@ class Simulation:
 
     def with_rules(self, *rules: Rule) -> Simulation:
         """The same population where these rules replace those of the same name or are added: a structural reform."""
+        for given in rules:
+            if not isinstance(given, Rule):
+                raise JaxsimError(f"{given!r} is not a rule: decorate the function with @jaxsim.rule(entity)")
         return self._copy(system=self.system.with_rules(*rules))
 
     def with_weights(self, weights: Any) -> Simulation:
@@ -276,6 +286,9 @@ class Simulation:
     def total(self, *targets: str) -> Any:
         """Weighted total: a float for one variable, a Series for several."""
         self._check(targets)
+        for target in targets:
+            if getattr(self.system.variable(target), "kind", "") in ("category", "code"):
+                raise JaxsimError(f"{target} is a category: a total of codes means nothing, use calculate()")
         with precision(self.precision):
             sums = program.compiled(program.totals, self.system, targets)(*self.arguments(*targets))
         sums = np.asarray(sums, dtype=np.float64)

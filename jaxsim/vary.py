@@ -63,20 +63,25 @@ def vary(
 
 def _table(sim: Simulation, targets: tuple[str, ...], values: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
     """Cell names and a table of values [reforms, cells] from arrays by path."""
-    if not values:
-        raise JaxsimError("name at least one parameter to vary")
+    if not isinstance(values, Mapping) or not values:
+        raise JaxsimError("give a mapping from at least one parameter path to its values")
     names: list[str] = []
     columns: list[np.ndarray] = []
     count = None
     known = [c for p, leaf in sim.law.leaves.items() for c in leaf.cell_names() if leaf.unit != "index"]
     for path, given in values.items():
-        array = np.asarray(given, dtype=np.float64)
-        if array.ndim == 0:
+        try:
+            array = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise JaxsimError(f"{path}: the values must be numbers") from None
+        if array.ndim == 0 or len(array) == 0:
             raise JaxsimError(f"{path}: give an array with one value a reform")
         if count is not None and len(array) != count:
             raise JaxsimError(f"{path}: {len(array)} values where other parameters have {count}")
         count = len(array)
         leaf = sim.law.leaves.get(path)
+        if leaf is not None and leaf.unit == "index":
+            raise ParameterError(f"{path} is an index: the amounts of one year do not vary with it, use a Reform")
         cells = leaf.cell_names() if leaf is not None else [path]
         if leaf is None and path not in known:
             raise ParameterError(f"unknown parameter {path!r}.{nearest(path, known)}")

@@ -116,6 +116,9 @@ def test_the_law_itself_is_unchanged():
         ({AMOUNT: float("nan")}, "valid range"),
         ({"irs.credits.ctc.phase_out.rate": 5}, "valid range"),
         ({3: 1}, "path is text"),
+        ({AMOUNT: True}, "number"),
+        ({AMOUNT: {"2026-06-01": 1}}, "-01-01"),
+        ({AMOUNT: {"2026-01-01.2027-06-30": 1}}, "-12-31"),
     ],
 )
 def test_errors_say_what_to_do(changes, message):
@@ -142,6 +145,11 @@ def test_files(tmp_path):
         ("a.yaml", "- 1", "mapping"),
         ("a.yaml", "", "mapping"),
         ("a.yaml", "irs.credits.ctc.amonut: 1", "Nearest"),
+        ("a.yaml", f"changes: {{{AMOUNT}: 1}}\nuprate: [{AMOUNT}]", "uprate"),
+        ("a.yaml", "name: only", "changes"),
+        ("a.yaml", f"changes: {{{AMOUNT}: 1}}\nname: [1]", "name"),
+        ("a.yaml", f"{AMOUNT}: 1\n{AMOUNT}: 2", "twice"),
+        ("a.json", f'{{"{AMOUNT}": 1, "{AMOUNT}": 2}}', "twice"),
     ],
 )
 def test_bad_files(tmp_path, name, text, message):
