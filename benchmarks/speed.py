@@ -111,7 +111,7 @@ def warm() -> None:
 
 
 OURS_COLD = """
-import json, resource, sys, time
+import json, sys, time
 started = time.perf_counter()
 import jax
 if sys.argv[1]:
@@ -122,10 +122,10 @@ from jaxsim.data.taxcalc import cps_path, read_taxcalc
 sim = js.Simulation(read_taxcalc(cps_path(), {year}), {year}, age=False)
 answer = sim.total("income_tax")
 print(json.dumps(dict(seconds=time.perf_counter() - started, answer=answer,
-                      peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)))
+                      peak=1024 * int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]))))
 """
 THEIRS_COLD = """
-import json, resource, time
+import json, time
 started = time.perf_counter()
 import pandas as pd, taxcalc, os
 data = pd.read_csv(os.path.join(os.path.dirname(taxcalc.__file__), "cps.csv.gz"))
@@ -136,7 +136,7 @@ calculator = taxcalc.Calculator(policy=policy, records=records)
 calculator.calc_all()
 answer = float((calculator.array("iitax") * calculator.array("s006")).sum() / 100)
 print(json.dumps(dict(seconds=time.perf_counter() - started, answer=answer,
-                      peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)))
+                      peak=1024 * int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]))))
 """
 
 

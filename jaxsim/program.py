@@ -35,6 +35,14 @@ def walk(body: Callable[[Block], Any], block: Block, combine: bool = True, remat
     return jax.lax.scan(lambda carry, b: (jax.tree.map(jnp.add, carry, inner(b)), None), start, block)[0]
 
 
+def unstack(population: Block) -> list[Block]:
+    """The blocks of a population, each by itself."""
+    weights = next(iter(population.weights.values()))
+    if weights.ndim == 1:
+        return [population]
+    return [jax.tree.map(lambda x, b=b: x[b], population) for b in range(weights.shape[0])]
+
+
 def columns(
     system: System, targets: tuple[str, ...], parameters: Parameters, population: Block, widths: Any = None
 ) -> dict[str, jax.Array]:

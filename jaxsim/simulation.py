@@ -95,7 +95,12 @@ class Simulation:
         return self.law.in_year(self.year)
 
     def arguments(
-        self, *targets: str, inputs: Iterable[str] = (), reverse: bool = False, reforms: int = 1
+        self,
+        *targets: str,
+        inputs: Iterable[str] = (),
+        reverse: bool = False,
+        reforms: int = 1,
+        calls: bool = False,
     ) -> tuple[Parameters, Block]:
         """The two arguments of the targets' pure function: pruned parameters and the population, on the device.
 
@@ -103,9 +108,10 @@ class Simulation:
             targets: outcomes.
             inputs: further input columns to include.
             reverse: cut into blocks for reverse mode.
-            reforms: cut for so many reforms at once.
+            reforms: cut for so many reforms.
+            calls: cut into blocks for separate calls rather than for a scan.
         """
-        blocks, _ = self.layout.resolve(self.population.count("tax_unit"), reforms, reverse)
+        blocks, _ = self.layout.resolve(self.population.count("tax_unit"), reforms, reverse, calls)
         return self._parameters(targets), self._block(targets, tuple(inputs), blocks)
 
     def _parameters(self, targets: Iterable[str]) -> Parameters:

@@ -100,9 +100,9 @@ def _table(sim: Simulation, targets: tuple[str, ...], values: Mapping[str, Any])
 
 def vary_cells(sim: Simulation, targets: tuple[str, ...], cells: list[str], values: np.ndarray) -> np.ndarray:
     """Totals [reforms, targets] where reform r changes the one cell `cells[r]` to `values[r]`: generic kernel."""
-    arguments, position = _prepare(sim, targets, len(cells))
+    position = _positions(sim, targets)
     index = np.array([[position.get(c, -1)] for c in cells], dtype=np.int32)
-    return _run_generic(sim, targets, arguments, index, values[:, None], progress=False)
+    return _run_generic(sim, targets, index, values[:, None], progress=False)
 
 
 def vary_table(
@@ -111,7 +111,7 @@ def vary_table(
     """Totals [reforms, targets] for a table of cell values [reforms, cells]."""
     if kernel not in ("auto", "generic", "specialised"):
         raise JaxsimError(f"kernel {kernel!r} is unknown: use 'auto', 'generic' or 'specialised'")
-    arguments, position = _prepare(sim, targets, len(table))
+    position = _positions(sim, targets)
     used = [i for i, n in enumerate(names) if n in position]  # cells the targets do not read change nothing
     if kernel == "auto":
         large = len(table) * sim.population.count("tax_unit") >= SPECIALISE_FROM
@@ -119,49 +119,48 @@ def vary_table(
     index = np.array([position[names[i]] for i in used], dtype=np.int32)
     if kernel == "generic":
         rows = np.broadcast_to(index, (len(table), len(index)))
-        return _run_generic(sim, targets, arguments, rows, table[:, used], progress)
-    return _run_specialised(sim, targets, arguments, index, table[:, used], progress)
+        return _run_generic(sim, targets, rows, table[:, used], progress)
+    return _run_specialised(sim, targets, index, table[:, used], progress)
 
 
-def _prepare(
-    sim: Simulation, targets: tuple[str, ...], reforms: int
-) -> tuple[tuple[Parameters, Block], dict[str, int]]:
-    arguments = sim.arguments(*targets, reforms=reforms)
-    cells = [c for path, _ in arguments[0].items() for c in sim.law[path].cell_names()]
-    return arguments, {name: i for i, name in enumerate(cells)}
+def _positions(sim: Simulation, targets: tuple[str, ...]) -> dict[str, int]:
+    """Place of each parameter cell that the targets may read in the flattened tree."""
+    tree = sim.parameters.select(sim.system.parameter_prefixes(targets))
+    return {name: i for i, name in enumerate(c for path, _ in tree.items() for c in sim.law[path].cell_names())}
 
 
-def _chunks(sim: Simulation, reforms: int, progress: bool) -> tuple[int, Iterable[int]]:
-    _, size = sim.layout.resolve(sim.population.count("tax_unit"), reforms)
+def _run(sim: Simulation, reforms: int, size: int, progress: bool, targets: int, chunk: Any) -> np.ndarray:
+    """Call `chunk(rows)` for the reforms in chunks of `size`; the last is padded, so that it compiles once."""
+    out = np.empty((reforms, targets))
     starts: Iterable[int] = range(0, reforms, size)
     if progress:
         from rich.progress import track
 
         starts = track(starts, description=f"{reforms:,} reforms", total=-(-reforms // size))
-    return size, starts
-
-
-def _run(sim: Simulation, reforms: int, progress: bool, targets: int, chunk: Any) -> np.ndarray:
-    """Call `chunk(first, last, size)` for every chunk; the last is padded to the same size, so it compiles once."""
-    out = np.empty((reforms, targets))
-    size, starts = _chunks(sim, reforms, progress)
     with precision(sim.precision):
         for first in starts:
             last = min(first + size, reforms)
             rows = np.minimum(np.arange(first, first + size), reforms - 1)
-            out[first:last] = np.asarray(chunk(rows), dtype=np.float64)[: last - first]
+            out[first:last] = chunk(rows)[: last - first]
     return out
 
 
 def _run_generic(
-    sim: Simulation, targets: tuple[str, ...], arguments: Any, index: np.ndarray, values: np.ndarray, progress: bool
+    sim: Simulation, targets: tuple[str, ...], index: np.ndarray, values: np.ndarray, progress: bool
 ) -> np.ndarray:
-    parameters, block = arguments
+    _, size = sim.layout.resolve(sim.population.count("tax_unit"), len(values), calls=True)
+    parameters, stacked = sim.arguments(*targets, reforms=len(values), calls=True)
     kernel = _generic(sim.system, targets)
     typed = values.astype(sim._dtype)
-    return _run(
-        sim, len(values), progress, len(targets), lambda rows: kernel(parameters, block, index[rows], typed[rows])
-    )
+    with precision(sim.precision):
+        blocks = program.unstack(stacked)
+
+    def chunk(rows: np.ndarray) -> np.ndarray:
+        # all calls are under way before the first is waited for
+        sums = [kernel(parameters, block, index[rows], typed[rows]) for block in blocks]
+        return np.sum([np.asarray(s, dtype=np.float64) for s in sums], axis=0)
+
+    return _run(sim, len(values), size, progress, len(targets), chunk)
 
 
 @functools.cache
@@ -177,21 +176,22 @@ def _generic(system: System, targets: tuple[str, ...]) -> Any:
             changed = jax.tree.unflatten(tree, [p.reshape(leaf.shape) for p, leaf in zip(parts, leaves, strict=True)])
             return program.totals(system, targets, changed, block)
 
-        return program.walk(lambda b: jax.vmap(one, in_axes=(0, 0, None))(index, values, b), population)
+        return jax.vmap(one, in_axes=(0, 0, None))(index, values, population)
 
     return jax.jit(chunk)
 
 
 def _run_specialised(
-    sim: Simulation, targets: tuple[str, ...], arguments: Any, index: np.ndarray, values: np.ndarray, progress: bool
+    sim: Simulation, targets: tuple[str, ...], index: np.ndarray, values: np.ndarray, progress: bool
 ) -> np.ndarray:
-    parameters, block = arguments
+    _, size = sim.layout.resolve(sim.population.count("tax_unit"), len(values))
+    parameters, block = sim.arguments(*targets, reforms=len(values))
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(parameters)]
     ends = np.cumsum([leaf.size for leaf in leaves])
     varied = sorted({int(np.searchsorted(ends, i, side="right")) for i in index})
     kernel = _specialised(sim.system, targets, tuple(varied))
 
-    def chunk(rows: np.ndarray) -> Any:
+    def chunk(rows: np.ndarray) -> np.ndarray:
         batch = []
         for k in varied:
             start = ends[k] - leaves[k].size
@@ -200,9 +200,9 @@ def _run_specialised(
                 if start <= i < ends[k]:
                     flat[:, i - start] = values[rows, column]
             batch.append(flat.reshape(len(rows), *leaves[k].shape))
-        return kernel(parameters, block, batch)
+        return np.asarray(kernel(parameters, block, batch), dtype=np.float64)
 
-    return _run(sim, len(values), progress, len(targets), chunk)
+    return _run(sim, len(values), size, progress, len(targets), chunk)
 
 
 @functools.cache
