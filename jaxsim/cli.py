@@ -188,10 +188,12 @@ def _gradient_view(table: Any) -> Any:
     import pandas as pd
 
     best = table["smoothed"].where(table["matters here"], table["gradient"])
-    flags = [
-        ", ".join([*(["steps matter"] if m else ["may step"] if s else []), *(["no support in data"] if n else [])])
-        for s, m, n in zip(table["may step"], table["matters here"], table["no support in data"], strict=True)
-    ]
+    names = {"may step": "may step", "matters here": "steps matter", "depends on window": "depends on window",
+             "no support in data": "no support in data"}  # fmt: skip
+    flags = []
+    for _, row in table[list(names)].iterrows():
+        said = [text for column, text in names.items() if row[column]]
+        flags.append(", ".join(said[1:] if "steps matter" in said else said))
     return pd.DataFrame(
         {
             "value": table["value"],
@@ -208,8 +210,9 @@ def _note_smoothing(console: Any, table: Any) -> None:
     widths = table.attrs["smoothing"]
     console.print(
         "[dim]may step: the parameter reaches a rounding or a comparison; steps matter: the plain derivative misses "
-        f"them and the smoothed one is shown (window ${widths['USD']:,.0f}, {widths['year']:g} years); no support in "
-        "data: the columns that would show its effect are absent.[/dim]\n"
+        f"them and the smoothed one is shown (window ${widths['USD']:,.0f}, {widths['year']:g} years); depends on "
+        "window: a wider one gives another answer; no support in data: the columns that would show its effect are "
+        "absent.[/dim]\n"
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jaxsim.simulation import Simulation
 
 MATTERS = 0.02  # share of the larger derivative from which a difference between plain and smoothed is shown
+UNSTABLE = 0.25  # share by which a window twice as wide changes a smoothed derivative that should not be relied on
 FALLBACK_WIDTH = 2_000.0
 
 
@@ -117,8 +118,9 @@ def gradient_table(
     Returns:
         One row a parameter cell, sorted by the size of the elasticity: `value`; `gradient` (plain derivative);
         `smoothed` and `smoothed twice as wide`; `elasticity` (of the smoothed derivative where steps matter);
-        `may step`, `matters here`, `no support in data`; `difference` if asked for. Units: outcome per unit of
-        parameter.
+        `may step`, `matters here`, `no support in data`; `depends on window` where a window twice as wide gives
+        another answer (a mass of rows just outside, such as zeros: trust the difference); `difference` if asked for.
+        Units: outcome per unit of parameter.
     """
     import pandas as pd
 
@@ -158,13 +160,14 @@ def gradient_table(
             "may step": steps,
             "matters here": matters,
             "no support in data": absent & (scale == 0),
+            "depends on window": matters & (np.abs(smoothed - wider) > UNSTABLE * np.maximum(scale, np.abs(wider))),
             "smoothed": smoothed,
             "smoothed twice as wide": wider,
         },
         index=pd.Index(names, name="parameter"),
     )
     if smooth is False:
-        table = table.drop(columns=["matters here", "smoothed", "smoothed twice as wide"])
+        table = table.drop(columns=["matters here", "depends on window", "smoothed", "smoothed twice as wide"])
     chosen = _selected(names, parameters)
     chosen = chosen[read[chosen]]
     if differences:

@@ -174,7 +174,11 @@ def _ramp(distance: Array, w: Any) -> Array:
 
 
 def round_up(x: ArrayLike, to: ArrayLike, unit: str = "USD") -> Array:
-    """`x` rounded up to a multiple of `to`: "each $1,000, or fraction thereof"."""
+    """`x` rounded up to a multiple of `to`: "each $1,000, or fraction thereof".
+
+    For an excess over a threshold write `relu(round_up(x - threshold, to))`: the other way round, every row below the
+    threshold would stand on a step, and smoothing would count it.
+    """
     x = _float(x)
     w = _step_width(unit)
     if w is not None:

@@ -115,6 +115,8 @@ def test_steps_that_matter_are_flagged_and_smoothed(sample):
     assert limit["gradient"] == 0
     assert limit["smoothed"] < 0  # a higher limit costs revenue
     assert limit["smoothed"] == pytest.approx(limit["difference"], rel=0.35)
+    for name in ("irs.credits.ctc.phase_out.increment", "irs.credits.ctc.phase_out.threshold.JOINT"):
+        assert table.loc[name, "smoothed"] == pytest.approx(table.loc[name, "difference"], rel=0.35), name
     certain = table.loc["irs.credits.ctc.amount"]
     assert not certain["may step"]
     assert not certain["matters here"]
@@ -132,6 +134,28 @@ def test_one_step_smooths_to_its_central_difference(sample):
         "is_eitc_eligible"
     ]
     assert smoothed == pytest.approx((high - low) / width, rel=1e-9)
+
+
+def test_windows_that_reach_a_mass_of_rows_are_flagged():
+    """Interest of exactly $9,000 for all: the window around the limit of $12,200 reaches it or not."""
+    n = 400
+    population = js.Population.from_persons(
+        {
+            "household_id": np.arange(n), "tax_unit_id": np.arange(n), "role": np.zeros(n), "age": np.full(n, 40.0),
+            "employment_income": np.full(n, 8_000.0), "taxable_interest_income": np.full(n, 9_000.0),
+        },
+        year=2026,
+    )  # fmt: skip
+    sim = js.Simulation(population, 2026)
+    path = "irs.credits.eitc.investment_income_limit"
+    assert sim.gradient("eitc", parameters=path, smooth=7_000.0)["depends on window"].all()
+    assert not sim.gradient("eitc", parameters=path, smooth=1_000.0)["depends on window"].any()
+
+
+def test_zeros_are_not_near_a_minimum(sample):
+    table = sample.gradient("income_tax", parameters="irs.deductions.qbi", differences=True)
+    row = table.loc["irs.deductions.qbi.minimum_deduction"]
+    assert row["smoothed"] == pytest.approx(row["difference"], rel=0.1)
 
 
 def test_no_support_in_data(sample):

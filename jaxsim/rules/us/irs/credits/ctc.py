@@ -22,8 +22,8 @@ def ctc_for_other_dependents(dependents, ctc_qualifying_children, p):
 @rule(TaxUnit, parameters=f"{PATH}.phase_out", reference="26 USC 24(b)(1), (h)(3)")
 def ctc_phase_out(adjusted_gross_income, filing_status, p):
     """Reduction of the credit above the income threshold, by steps."""
-    excess = relu(adjusted_gross_income - pick(p.threshold, filing_status))
-    return p.rate * round_up(excess, to=p.increment)
+    excess = adjusted_gross_income - pick(p.threshold, filing_status)
+    return p.rate * relu(round_up(excess, to=p.increment))
 
 
 @rule(TaxUnit, reference="26 USC 24(a), (b), (h)")

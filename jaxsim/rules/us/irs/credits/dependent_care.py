@@ -56,11 +56,11 @@ def creditable_care_expense(care_expense, care_qualifying_persons, care_earned_i
 def dependent_care_rate(adjusted_gross_income, filing_status, p):
     """Share of expenses credited: it falls by steps of income, from 2026 in two stretches."""
     first, second = p.first_phase_out, p.second_phase_out
-    steps = round_up(relu(adjusted_gross_income - first.threshold), to=first.increment) / first.increment
+    steps = relu(round_up(adjusted_gross_income - first.threshold, to=first.increment)) / first.increment
     rate = p.maximum_rate - lower_of(p.rate_step * steps, relu(p.maximum_rate - first.minimum_rate, "/1"), "/1")
     increment = pick(second.increment, filing_status)
-    excess = relu(adjusted_gross_income - pick(second.threshold, filing_status))
-    further = p.rate_step * round_up(excess, to=increment) / increment
+    excess = adjusted_gross_income - pick(second.threshold, filing_status)
+    further = p.rate_step * relu(round_up(excess, to=increment)) / increment
     return rate - lower_of(further, relu(rate - second.minimum_rate, "/1"), "/1")
 
 

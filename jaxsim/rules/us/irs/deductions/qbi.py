@@ -1,7 +1,7 @@
 """Deduction for qualified business income (26 USC 199A). The filers' businesses count as one."""
 
 from jaxsim.engine import rule
-from jaxsim.numerics import at_least, choose, higher_of, lower_of, pick, relu, safe_div
+from jaxsim.numerics import above, at_least, choose, higher_of, lower_of, pick, relu, safe_div
 from jaxsim.rules.us.entities import TaxUnit
 
 PATH = "irs.deductions.qbi"
@@ -84,5 +84,7 @@ def qbi_deduction(
     """The combined amount within a fifth of taxable income less net capital gain; from 2026 at least a minimum."""
     income_limit = p.rate * relu(taxable_income_before_qbi_deduction - adjusted_net_capital_gain)
     # filers are taken to participate in their businesses; a service business counts as far as it qualifies (199A(i)(2))
-    active = at_least(qualified_business_income * qbi_applicable_share, p.minimum_qbi)
+    # whoever has no business income is not near the minimum: their zeros are left out of any smoothing
+    has_business = above(qualified_business_income, 0.0, unit="count")
+    active = has_business * at_least(qualified_business_income * qbi_applicable_share, p.minimum_qbi)
     return higher_of(lower_of(income_limit, combined_qbi_amount), p.minimum_deduction * active)
