@@ -219,7 +219,11 @@ def from_group(name: str, of: str, *, parent: Entity, to: Entity, label: str, un
 
 
 def segment_sum(x: Any, segments: Any, count: int) -> Any:
-    """Sum of rows by segment; rows of a segment are added in order, so the result is the same on every device."""
+    """Sum of rows by segment.
+
+    On a CPU the rows of a segment are added in order. On a GPU the order may change from run to run, and with it the
+    last digits, unless XLA is run with `--xla_gpu_deterministic_ops=true`.
+    """
     return jax.ops.segment_sum(x, segments, count)
 
 
