@@ -32,10 +32,6 @@ class Entity:
     name: str
     plural: str
 
-    @property
-    def id_column(self) -> str:
-        return f"{self.name}_id"
-
     def __repr__(self) -> str:
         return self.name
 

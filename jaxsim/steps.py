@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxsim import program
 from jaxsim.engine import Block, System
@@ -24,29 +25,20 @@ def may_step(
     Conservative: a path not listed is certified to have no step, one listed may have one. Functions with a derivative
     rule of their own (the kinks of `numerics`) count as continuous.
     """
-    key = jax.tree.structure(parameters), tuple(leaf.shape for leaf in jax.tree.leaves(parameters))
-    return set(_may_step(system, outcome, key, _Held(parameters, block, precision_name)))
+    population = program.unstack(block)[0]  # one block alone: within a scan the equations could not be followed
+    tree, small = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype), (parameters, population))
+    key = system, outcome, jax.tree.structure(parameters)
+    if key not in _known:
+        _known[key] = _trace(system, outcome, tree, small, precision_name)
+    return set(_known[key])
 
 
-class _Held:
-    """Arguments that do not take part in a cache key."""
-
-    def __init__(self, *items: Any):
-        self.items = items
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-    def __hash__(self) -> int:
-        return 0
+_known: dict[Any, frozenset[str]] = {}  # a matter of the rules alone: shapes and values do not change the answer
 
 
-@functools.cache
-def _may_step(system: System, outcome: str, key: Any, held: _Held) -> frozenset[str]:
-    parameters, block, precision_name = held.items
-    small = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), block)
+def _trace(system: System, outcome: str, parameters: Parameters, block: Block, precision_name: str) -> frozenset[str]:
     with precision(precision_name):
-        closed = jax.make_jaxpr(functools.partial(program.totals, system, (outcome,)))(parameters, small)
+        closed = jax.make_jaxpr(functools.partial(program.totals, system, (outcome,)))(parameters, block)
     paths = [path for path, _ in parameters.items()]
     taints: list[frozenset[str]] = [frozenset({p}) for p in paths]
     taints += [frozenset()] * (len(closed.jaxpr.invars) - len(paths))
@@ -68,9 +60,11 @@ def _spread(jaxpr: Any, taints: list[frozenset[str]], found: set[str]) -> list[f
         joined = nothing.union(*inputs)
         name = eqn.primitive.name
         inner = eqn.params.get("jaxpr")
-        if joined and (name in _STEPS or (name == "convert_element_type" and not _floating(eqn.outvars[0]))):
+        followed = inner is not None and name in ("jit", "pjit", "closed_call", "remat", "checkpoint")
+        opaque = not followed and name in ("scan", "while", "cond")
+        if opaque or name in _STEPS or (name == "convert_element_type" and not _floating(eqn.outvars[0])):
             found |= joined
-        if inner is not None and name in ("jit", "pjit", "closed_call", "remat", "checkpoint"):
+        if followed:
             outputs = _spread(getattr(inner, "jaxpr", inner), inputs, found)
         else:
             outputs = [joined] * len(eqn.outvars)

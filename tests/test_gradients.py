@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import jaxsim as js
-from jaxsim import gradients, program
+from jaxsim import gradients, program, steps
 from jaxsim.precision import precision
+from jaxsim.rules.us.entities import TaxUnit
 from tests.conftest import make_population
 
 OUTCOME = "household_side_tax"
@@ -87,10 +88,31 @@ def test_parameter_derivatives_equal_central_differences_household_by_household(
 def test_may_step_certifies_the_rest():
     sim = js.Simulation(make_population(200), 2026)
     parameters, block = sim.arguments("income_tax")
-    steps = gradients.may_step(sim.system, "income_tax", parameters, block)
-    assert {"irs.credits.ctc.phase_out.threshold", "irs.credits.ctc.phase_out.increment"} <= steps
-    assert {"irs.credits.eitc.investment_income_limit", "irs.deductions.senior.minimum_age"} <= steps
-    assert not {"irs.credits.ctc.amount", "irs.income_tax.rates.rate", "irs.credits.eitc.phase_in_rate"} & steps
+    found = steps.may_step(sim.system, "income_tax", parameters, block)
+    assert {"irs.credits.ctc.phase_out.threshold", "irs.credits.ctc.phase_out.increment"} <= found
+    assert {"irs.credits.eitc.investment_income_limit", "irs.deductions.senior.minimum_age"} <= found
+    assert not {"irs.credits.ctc.amount", "irs.income_tax.rates.rate", "irs.credits.eitc.phase_in_rate"} & found
+
+
+def test_may_step_does_not_depend_on_the_layout():
+    population = make_population(60)
+    found = []
+    for blocks in (3, None):
+        steps._known.clear()
+        sim = js.Simulation(population, 2026, layout=js.Layout(blocks=blocks))
+        found.append(steps.may_step(sim.system, "income_tax", *sim.arguments("income_tax")))
+    assert found[0] == found[1]
+    assert len(found[0]) > 20
+
+
+def test_a_loop_in_a_rule_counts_as_a_step(sim):
+    @js.rule(TaxUnit, parameters="irs.credits.ctc")
+    def looped(eitc, p):
+        """Hides a comparison in a loop."""
+        return jax.lax.fori_loop(0, 3, lambda _, x: jax.numpy.where(x > p.amount, x, 0.0), eitc)
+
+    changed = sim.with_rules(looped)
+    assert "irs.credits.ctc.amount" in steps.may_step(changed.system, "looped", *changed.arguments("looped"))
 
 
 def test_what_is_certified_has_no_step(sample):
