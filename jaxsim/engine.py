@@ -390,8 +390,9 @@ def collect(package: ModuleType) -> list[Rule]:
     ]
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, Rule) and value.module == module.__name__:
-                found[id(value)] = value
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, Rule) and one.module == module.__name__:
+                    found[id(one)] = one
     return list(found.values())
 
 

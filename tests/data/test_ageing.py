@@ -67,7 +67,7 @@ def test_prices_are_growth_of_each(base: Population, aged: Population) -> None:
         ("ssi", 1.37797),  # cost-of-living adjustments of 2014 to 2025
         ("veterans_benefits", 1.37797),
         ("tanf", 1.0),  # a grant fixed in dollars
-        ("student_loan_interest_deduction", 1.0),  # a ceiling fixed in dollars
+        ("reported_student_loan_interest_deduction", 1.0),  # a ceiling fixed in dollars
         ("medical_expense", 600.3 / 435.3),  # CPI medical care
         ("farm_income", 72.1 / 78.1),  # farm proprietors' income, shared by more people
         ("cash_charity", 27_377.1 / 14_694.2),  # taxable personal income, shared

@@ -10,12 +10,6 @@ def tax_before_credits(regular_tax, alternative_minimum_tax):
     return regular_tax + alternative_minimum_tax
 
 
-@rule(TaxUnit, reference="26 USC 21, 22, 24, 26(a)")
-def nonrefundable_credits(dependent_care_credit, elderly_credit, nonrefundable_ctc):
-    """Credits that only offset tax, each within the tax that those before it leave."""
-    return dependent_care_credit + elderly_credit + nonrefundable_ctc
-
-
 @rule(TaxUnit, reference="26 USC 1, 26, 55, 1411")
 def income_tax_before_refundable_credits(tax_before_credits, nonrefundable_credits, net_investment_income_tax):
     """Income tax after credits that only offset tax, with the net investment income tax."""

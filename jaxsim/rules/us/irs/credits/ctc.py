@@ -32,18 +32,6 @@ def ctc(ctc_for_children, ctc_for_other_dependents, ctc_phase_out):
     return relu(ctc_for_children + ctc_for_other_dependents - ctc_phase_out)
 
 
-@rule(TaxUnit, reference="26 USC 26(a); Schedule 8812, credit limit worksheet A")
-def tax_available_for_ctc(tax_before_credits, dependent_care_credit, elderly_credit):
-    """Tax left for the child tax credit by the credits that come before it."""
-    return tax_before_credits - dependent_care_credit - elderly_credit
-
-
-@rule(TaxUnit, reference="26 USC 24(a), 26(a)")
-def nonrefundable_ctc(ctc, tax_available_for_ctc):
-    """Part of the credit that is used against tax."""
-    return lower_of(ctc, tax_available_for_ctc)
-
-
 @rule(TaxUnit, reference="26 USC 24(h)(4)")
 def other_dependent_credit(nonrefundable_ctc, ctc_for_other_dependents, ctc_for_children):
     """The share of the credit used against tax that is for other dependents, in proportion to the amounts."""

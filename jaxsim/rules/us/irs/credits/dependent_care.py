@@ -68,9 +68,3 @@ def dependent_care_rate(adjusted_gross_income, filing_status, p):
 def dependent_care_credit_before_limit(creditable_care_expense, dependent_care_rate, filing_status):
     """Credit before the limit by tax; none for the married who file separately."""
     return creditable_care_expense * dependent_care_rate * (1 - equals(filing_status, SEPARATE))
-
-
-@rule(TaxUnit, reference="26 USC 21(a)(1), 26(a); Form 2441, credit limit worksheet")
-def dependent_care_credit(dependent_care_credit_before_limit, tax_before_credits):
-    """Credit for dependent care that is used against tax."""
-    return lower_of(tax_before_credits, dependent_care_credit_before_limit)

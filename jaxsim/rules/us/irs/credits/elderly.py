@@ -1,7 +1,7 @@
 """Credit for the elderly (26 USC 22). Retirement on disability before 65 is not covered."""
 
 from jaxsim.engine import of_head, of_spouse, rule
-from jaxsim.numerics import at_least, choose, either, equals, lower_of, pick, relu
+from jaxsim.numerics import at_least, choose, either, equals, pick, relu
 from jaxsim.rules.us.entities import Person, TaxUnit
 from jaxsim.rules.us.inputs import JOINT, SEPARATE
 
@@ -48,9 +48,3 @@ def elderly_credit_reduction(social_security, taxable_social_security, adjusted_
 def elderly_credit_before_limit(elderly_credit_initial_amount, elderly_credit_reduction, p):
     """Credit before the limit by tax."""
     return p.rate * relu(elderly_credit_initial_amount - elderly_credit_reduction)
-
-
-@rule(TaxUnit, reference="26 USC 26(a); Schedule R, credit limit worksheet")
-def elderly_credit(elderly_credit_before_limit, tax_before_credits, dependent_care_credit):
-    """Credit for the elderly that is used against the tax which the credit for dependent care leaves."""
-    return lower_of(elderly_credit_before_limit, tax_before_credits - dependent_care_credit)

@@ -52,11 +52,19 @@ def itemized_deductions_before_limit(
     reference="26 USC 68, as amended by P.L. 119-21 sec. 70111",
 )
 def itemized_deductions(
-    itemized_deductions_before_limit, adjusted_gross_income, senior_deduction, qbi_deduction, filing_status, p, rates
+    itemized_deductions_before_limit,
+    adjusted_gross_income,
+    deductions_beside_itemizing,
+    qbi_deduction,
+    filing_status,
+    p,
+    rates,
 ):
     """Itemized deductions less 2/37 of the lesser of them and income in the top bracket."""
     # taxable income "without regard to this section" is net of the deduction for qualified business income, which in
     # turn leaves this limit aside (199A(e)(1)), so there is no circle
-    taxable = relu(adjusted_gross_income - senior_deduction - qbi_deduction - itemized_deductions_before_limit)
+    taxable = relu(
+        adjusted_gross_income - deductions_beside_itemizing - qbi_deduction - itemized_deductions_before_limit
+    )
     in_top_bracket = relu(taxable + itemized_deductions_before_limit - pick(rates.threshold[-1], filing_status))
     return itemized_deductions_before_limit - p.rate * lower_of(itemized_deductions_before_limit, in_top_bracket)

@@ -32,12 +32,12 @@ def taxable_income_before_qbi_deduction(
     itemized_deductions_before_limit,
     standard_deduction,
     nonitemizer_charitable_deduction,
-    senior_deduction,
+    deductions_beside_itemizing,
 ):
     """Taxable income without this deduction and without the limit on itemized deductions."""
     # leaving section 68 aside lets that limit depend on this deduction without a circle
     deduction = higher_of(standard_deduction + nonitemizer_charitable_deduction, itemized_deductions_before_limit)
-    return relu(adjusted_gross_income - deduction - senior_deduction)
+    return relu(adjusted_gross_income - deduction - deductions_beside_itemizing)
 
 
 @rule(TaxUnit, parameters=PATH, unit="/1", reference="26 USC 199A(b)(3)(B)(ii), (d)(3)(B)")

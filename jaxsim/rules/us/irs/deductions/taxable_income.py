@@ -17,7 +17,13 @@ def itemizes(itemized_deductions, standard_deduction, nonitemizer_charitable_ded
     return above(itemized_deductions, standard_deduction + nonitemizer_charitable_deduction)
 
 
+@rule(TaxUnit, reference="26 USC 63(b)(2) and (5) to (7), (d)")
+def deductions_beside_itemizing(senior_deduction):
+    """Deductions allowed beside the standard deduction or the itemized ones, without that for business income."""
+    return senior_deduction
+
+
 @rule(TaxUnit, reference="26 USC 63(a) and (b)")
-def taxable_income(adjusted_gross_income, deduction_taken, senior_deduction, qbi_deduction):
+def taxable_income(adjusted_gross_income, deduction_taken, deductions_beside_itemizing, qbi_deduction):
     """Adjusted gross income less deductions, if positive."""
-    return relu(adjusted_gross_income - deduction_taken - senior_deduction - qbi_deduction)
+    return relu(adjusted_gross_income - deduction_taken - deductions_beside_itemizing - qbi_deduction)

@@ -50,6 +50,42 @@ def income_before_social_security(
     )
 
 
+@rule(TaxUnit, reference="26 USC 62(a)(2)(D)")
+def educator_expense_deduction(reported_educator_expense_deduction):
+    """Deduction for educator expenses."""
+    return reported_educator_expense_deduction
+
+
+@rule(TaxUnit, reference="26 USC 223")
+def health_savings_account_deduction(reported_health_savings_account_deduction):
+    """Deduction for health savings accounts."""
+    return reported_health_savings_account_deduction
+
+
+@rule(TaxUnit, reference="26 USC 404")
+def self_employed_pension_deduction(reported_self_employed_pension_deduction):
+    """Deduction for plans of the self-employed."""
+    return reported_self_employed_pension_deduction
+
+
+@rule(TaxUnit, reference="26 USC 162(l)")
+def self_employed_health_insurance_deduction(reported_self_employed_health_insurance_deduction):
+    """Deduction for health insurance of the self-employed."""
+    return reported_self_employed_health_insurance_deduction
+
+
+@rule(TaxUnit, reference="26 USC 219")
+def ira_deduction(reported_ira_deduction):
+    """Deduction for individual retirement arrangements."""
+    return reported_ira_deduction
+
+
+@rule(TaxUnit, reference="26 USC 221")
+def student_loan_interest_deduction(reported_student_loan_interest_deduction):
+    """Deduction for student loan interest."""
+    return reported_student_loan_interest_deduction
+
+
 @rule(TaxUnit, reference="26 USC 62(a)")
 def adjustments(
     self_employment_tax_deduction,
