@@ -55,6 +55,10 @@ class Input:
     high: float = 1e12
     categories: tuple[str, ...] = ()
 
+    def dtype(self, floating: Any) -> Any:
+        """Type of its column: categories and codes are small integers, all else the given float type."""
+        return np.int8 if self.kind == "category" else np.int32 if self.kind == "code" else floating
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Block:
     have weight 0.
 
     Attributes:
-        columns: inputs by name, [persons] or [units of the entity].
+        columns: inputs by name, [persons] or [units of the entity]; a scalar where every row has the same value.
         links: for (child entity, parent entity) names joined by "_of_": parent row of each child row, int32.
         weights: household weight carried to each entity's rows, by entity name; 0 on padding and empty rows.
     """
@@ -180,20 +184,20 @@ def sum_of_filers(
 
     def function(block: Block, x: Any) -> Any:
         units = block.count(to)
-        return x[..., :units] + x[..., units : 2 * units]
+        return _slice(x, 0, units) + _slice(x, units, 2 * units)
 
     return _crossing(name, of, to, label, unit, reference, function)
 
 
 def of_head(name: str, of: str, *, to: Entity, label: str, unit: str = "USD/year", reference: str = "") -> Rule:
     """A variable of the tax unit: the head's value of a person's variable."""
-    return _crossing(name, of, to, label, unit, reference, lambda block, x: x[..., : block.count(to)])
+    return _crossing(name, of, to, label, unit, reference, lambda block, x: _slice(x, 0, block.count(to)))
 
 
 def of_spouse(name: str, of: str, *, to: Entity, label: str, unit: str = "USD/year", reference: str = "") -> Rule:
     """A variable of the tax unit: the spouse's value of a person's variable (its default where there is none)."""
     return _crossing(
-        name, of, to, label, unit, reference, lambda block, x: x[..., block.count(to) : 2 * block.count(to)]
+        name, of, to, label, unit, reference, lambda block, x: _slice(x, block.count(to), 2 * block.count(to))
     )
 
 
@@ -203,7 +207,7 @@ def sum_over_members(
     """A variable of a group: the sum over its members (persons, or units nested in it)."""
 
     def function(block: Block, x: Any) -> Any:
-        return segment_sum(x, block.link(child, to), block.count(to))
+        return segment_sum(_rows(x, block.count(child)), block.link(child, to), block.count(to))
 
     return _crossing(name, of, to, label, unit, reference, function, f"{to.name}_of_{child.name}")
 
@@ -211,7 +215,19 @@ def sum_over_members(
 def from_group(name: str, of: str, *, parent: Entity, to: Entity, label: str, unit: str = "USD/year") -> Rule:
     """A variable of members: the value of the group they belong to."""
     link = f"{parent.name}_of_{to.name}"
-    return _crossing(name, of, to, label, unit, "", lambda block, x: x[..., block.link(to, parent)], link)
+    return _crossing(
+        name, of, to, label, unit, "", lambda block, x: _rows(x, block.count(parent))[..., block.link(to, parent)], link
+    )
+
+
+def _slice(x: Any, start: int, end: int) -> Any:
+    """Rows of a column; a scalar, which stands for all rows, as it is."""
+    return x[..., start:end] if jnp.ndim(x) else x
+
+
+def _rows(x: Any, count: int) -> Any:
+    """A scalar written out as rows; a column as it is."""
+    return x if jnp.ndim(x) else jnp.broadcast_to(x, (count,))
 
 
 def segment_sum(x: Any, segments: Any, count: int) -> Any:
@@ -340,9 +356,8 @@ class System:
                 else:
                     trees = {key: parameters[path] for key, path in r.parameters.items()}
                     value = jnp.asarray(r.function(**dict(zip(r.arguments, arguments, strict=True)), **trees))
-                    value = jnp.broadcast_to(value, (*value.shape[:-1], block.count(r.entity)))
                 values[name] = seam(value, one) if uses[name] > 1 else value
-        return {name: values[name] for name in targets}
+        return {name: _rows(values[name], block.count(self.variable(name).entity)) for name in targets}
 
     def with_rules(self, *rules: Rule) -> System:
         """A system where these rules replace those of the same name, or are added."""

@@ -115,17 +115,17 @@ class Arrangement:
         for name in inputs:
             i = system.inputs[name]
             column = self.population.tables[i.entity.name][name]
-            columns[name] = self.spread(i.entity.name, column, members).astype(
-                np.int8 if i.kind == "category" else np.int32 if i.kind == "code" else dtype
-            )
-        weights = {
-            entity: self.spread(entity, self._weight(entity), members).astype(dtype) for entity in system.entities
-        }
+            columns[name] = self.spread(i.entity.name, column, members).astype(i.dtype(dtype))
+        weights = self.weights(system, self.population.weights, members, dtype)
         return Block(columns, {name: self._link(name, members) for name in links}, weights)
 
-    def _weight(self, entity: str) -> np.ndarray:
-        weights = self.population.weights
-        return weights if entity == "household" else weights[self.population.links[f"household_of_{entity}"]]
+    def weights(self, system: System, households: np.ndarray, members: bool, dtype: Any) -> dict[str, Any]:
+        """Weights of households carried to every entity's rows, in compute order."""
+
+        def of(entity: str) -> np.ndarray:
+            return households if entity == "household" else households[self.population.links[f"household_of_{entity}"]]
+
+        return {entity: self.spread(entity, of(entity), members).astype(dtype) for entity in system.entities}
 
     def spread(self, entity: str, column: np.ndarray, members: bool) -> np.ndarray:
         """A column in compute order with zero padding, [rows] or [blocks, rows]."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from jaxsim.impact import Impact
     from jaxsim.parameters import Law
+    from jaxsim.score import Score
 
 BLUE, RED, GREY = "#2066a8", "#ae282c", "#9a9a9a"
 BAND_COLOURS = ("#2066a8", "#8ec1da", "#e0e0e0", "#f0b08a", "#ae282c")
@@ -149,6 +150,27 @@ def plot_rates(rates: pd.Series, weights: Any = None) -> Any:
     axes.set_xlabel("marginal rate, percent")
     axes.set_ylabel("percent of filers")
     axes.set_title(_words(str(rates.name)).capitalize(), fontsize=10)
+    _tidy(axes)
+    return figure
+
+
+def plot_score(score: Score) -> Any:
+    """Change of revenue by calendar year, provisions stacked; the line is their sum."""
+    table = score.calendar.drop(columns="total").drop(index="total", errors="ignore") / 1e9
+    figure = _figure(9, 4)
+    axes = figure.subplots()
+    above, below = np.zeros(table.shape[1]), np.zeros(table.shape[1])
+    for k, (name, values) in enumerate(table.iterrows()):
+        rise, fall = np.clip(values.to_numpy(), 0, None), np.clip(values.to_numpy(), None, 0)
+        axes.bar(table.columns, rise + fall, bottom=np.where(rise > 0, above, below), color=f"C{k}", label=str(name))
+        above, below = above + rise, below + fall
+    axes.axhline(0, color="black", lw=0.8)
+    if len(table) > 1:
+        axes.plot(table.columns, table.sum(), color="black", marker="o", ms=3, lw=1, label="total")
+        axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set_xticks(list(table.columns))
+    axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    axes.set_title(f"{score.name if len(table) == 1 else 'Reform'}: change of revenue, billion dollars", fontsize=10)
     _tidy(axes)
     return figure
 

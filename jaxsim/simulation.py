@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
     from jaxsim.explain import Explanation
     from jaxsim.impact import Impact
+    from jaxsim.score import Score
 
 DEFAULT_TAX = "household_side_tax"
+SCALARS_FROM = 4_096
+"""Tax units from which inputs that data lack are scalars, so that what follows from them alone is computed once for all
+rows. Smaller populations keep columns: then all of like size share compiled programs, whatever they supply."""
 
 
 class Simulation:
@@ -112,7 +116,7 @@ class Simulation:
             calls: cut into blocks for separate calls rather than for a scan.
         """
         blocks, _ = self.layout.resolve(self.population.count("tax_unit"), reforms, reverse, calls)
-        return self._parameters(targets), self._block(targets, tuple(inputs), blocks)
+        return self._parameters(targets), self._block(targets, tuple(inputs), blocks, scalars=True)
 
     def _parameters(self, targets: Iterable[str]) -> Parameters:
         prefixes = self.system.parameter_prefixes(targets)
@@ -124,12 +128,17 @@ class Simulation:
             self._arrangements[blocks] = Arrangement(self.population, blocks)
         return self._arrangements[blocks]
 
-    def _block(self, targets: Iterable[str], extra: tuple[str, ...], blocks: int) -> Block:
-        """Columns, links and weights that the targets need; each is moved to the device once."""
+    def _block(self, targets: Iterable[str], extra: tuple[str, ...], blocks: int, scalars: bool) -> Block:
+        """Columns, links and weights that the targets need; each is moved to the device once.
+
+        With `scalars`, an input at its default in every row of a large population is a scalar (see `SCALARS_FROM`).
+        """
         targets = tuple(targets)
         members = self.system.needs_members(targets)
-        names = dict.fromkeys([*self.system.inputs_of(targets), *extra])
         links = self.system.links_of(targets)
+        lacking = self._lacking() - set(extra) if scalars else set()
+        inputs = dict.fromkeys([*self.system.inputs_of(targets), *extra])
+        names = [n for n in inputs if n not in lacking]
 
         def key(name: str) -> tuple[Any, ...]:
             return name, members, blocks
@@ -143,11 +152,28 @@ class Simulation:
                 on_device = jax.device_put(made)
             for name, array in (*on_device.columns.items(), *on_device.links.items(), ("weights", on_device.weights)):
                 self._ready.setdefault(key(name), array)
-        return Block(
-            {n: self._ready[key(n)] for n in names},
-            {n: self._ready[key(n)] for n in links},
-            self._ready[key("weights")],
-        )
+        shape = (blocks,) if self.arrangement(blocks).blocks > 1 else ()
+        columns = {
+            n: np.full(shape, self.system.inputs[n].default, self.system.inputs[n].dtype(self._dtype))
+            if n in lacking
+            else self._ready[key(n)]
+            for n in inputs
+        }
+        return Block(columns, {n: self._ready[key(n)] for n in links}, self._ready[key("weights")])
+
+    def _lacking(self) -> set[str]:
+        """Inputs at their default in every row of a large population."""
+        key = ("lacking",)
+        if key not in self._ready:
+            tables, found = self.population.tables, set()
+            if self.population.count("tax_unit") >= SCALARS_FROM:
+                for name, i in self.system.inputs.items():
+                    # rows of spouses that are not there hold 0, so a person's other default is not the same everywhere
+                    same = i.default == 0 or i.entity.name != "person"
+                    if same and (tables[i.entity.name][name] == i.default).all():
+                        found.add(name)
+            self._ready[key] = found
+        return self._ready[key]
 
     def function(
         self, *targets: str, reduce: str | None = "total", smooth: Any = None, kinks: bool = False
@@ -168,7 +194,8 @@ class Simulation:
         self._check(targets)
         if reduce not in ("total", None):
             raise JaxsimError(f"reduce={reduce!r}: use 'total' for weighted totals or None for columns")
-        parameters, block = self.arguments(*targets, reverse=reduce is not None)
+        blocks, _ = self.layout.resolve(self.population.count("tax_unit"), reverse=reduce is not None)
+        parameters, block = self._parameters(targets), self._block(targets, (), blocks, scalars=False)
         return PureFunction(self.system, targets, parameters, block, reduce, self.widths(smooth), kinks)
 
     def widths(self, smooth: Any) -> dict[str, float] | None:
@@ -312,6 +339,15 @@ class Simulation:
 
         reform = as_reform(reform)
         return compare(self, self.with_reform(reform), reform.name, **options)
+
+    def score(self, reform: Any, years: Iterable[int] | None = None, **options: Any) -> Score:
+        """What a reform changes over a budget window, by calendar and fiscal year and by provision.
+
+        See `score.score` for the options.
+        """
+        from jaxsim.score import score
+
+        return score(self, reform, years, **options)
 
     def explain(self, variable: str, household: int | None = None, unit: int | None = None) -> Explanation:
         """How a number comes about: rule by rule, with values, parameters and citations."""

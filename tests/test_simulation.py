@@ -236,3 +236,32 @@ def test_explain_one_unit(sim):
     unit = int(sim.population.tables["tax_unit"]["tax_unit_id"][5])
     told = sim.explain("income_tax", unit=unit)
     assert told.value[0] == pytest.approx(sim.calculate("income_tax").loc[unit, "income_tax"])
+
+
+def test_inputs_that_data_lack_are_scalars_and_change_nothing(
+    population: js.Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows from missing inputs alone is computed once for all rows: same values, derivatives and rates."""
+    from jaxsim import simulation
+
+    targets = ("income_tax", "payroll_tax", "household_after_tax_income", "person_self_employment_tax")
+    columns = js.Simulation(population, 2026)
+    monkeypatch.setattr(simulation, "SCALARS_FROM", 1)
+    scalars = js.Simulation(population, 2026)
+    block = scalars.arguments(*targets)[1]
+    assert block.columns["farm_income"].ndim == 0
+    assert block.columns["employment_income"].ndim == 1
+    for name, value in columns.columns(*targets).items():
+        np.testing.assert_allclose(scalars.columns(*targets)[name], value, atol=1e-9, err_msg=name)
+    for options in ({"smooth": False}, {"smooth": 2_000.0}):
+        want = columns.gradient("income_tax", **options)["gradient"]
+        got = scalars.gradient("income_tax", **options)["gradient"].reindex(want.index)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-6 * want.abs().max())
+    rates = [sim.marginal_tax_rate("farm_income") for sim in (columns, scalars)]
+    np.testing.assert_allclose(rates[1], rates[0], atol=1e-12)
+    several = js.Simulation(population, 2026, layout=js.Layout(blocks=3))
+    assert several.arguments(*targets)[1].columns["farm_income"].shape == (3,)
+    assert several.total("income_tax") == pytest.approx(columns.total("income_tax"), rel=1e-12)
+    assert several.vary("income_tax", {"irs.credits.ctc.amount": [2200.0, 3000.0]})["income_tax"][0] == pytest.approx(
+        columns.total("income_tax"), rel=1e-12
+    )

@@ -66,36 +66,79 @@ def age_to(population: Population, year: int) -> Population:
     start, end = population.year, int(year)
     if start == end:
         return population
-    growth.check_year(start, f"{population.source}: year")
-    growth.check_year(end, "year")
-    people = _People(population)
-    weights, spread = people.weights(start, end)
-    factors: dict[str, float] = {}
-
-    def factor(kind: str) -> float:
-        if kind not in factors:
-            factors[kind] = growth.growth_of_each(kind, start, end) / (1.0 if KINDS[kind].each else spread)
-        return factors[kind]
-
+    path = growth_to(population, end)
     tables = {entity: dict(table) for entity, table in population.tables.items()}
-    tables["household"][WEIGHT] = weights
-    money = _money()
-    for entity, table in population.tables.items():
-        for name, column in table.items():
-            if name in money and column.any():
-                if name in PARTS:
-                    part, rest = PARTS[name]
-                    inside = np.minimum(table[part], column)
-                    tables[entity][name] = inside * factor(KIND_OF[part]) + (column - inside) * factor(rest)
-                else:
-                    tables[entity][name] = column * factor(KIND_OF.get(name, OTHERWISE))
+    tables["household"][WEIGHT] = path.weights
+    for table in tables.values():
+        before = dict(table)
+        for name in path.factors.keys() & table.keys():
+            part = before[PARTS[name][0]] if name in PARTS else None
+            table[name] = path.amount(name, before[name], part)
     card: dict[str, Any] = {**population.card, "aged from": population.card.get("aged from", start)}
-    card["growth of each person's amounts"] = {k: round(f, 4) for k, f in sorted(factors.items())}
-    if people.national(start):
-        card["people"] = {"residents": float(growth.population()[end].sum()), "ratio beyond growth by age": spread}
+    card["growth of each person's amounts"] = {k: round(f, 4) for k, f in sorted(path.by_kind.items())}
+    if _People(population).national(start):
+        card["people"] = {
+            "residents": float(growth.population()[end].sum()),
+            "ratio beyond growth by age": path.spread,
+        }
         if "aged CPS / administrative" not in card:
             card["aged CPS / administrative"] = administrative_ratios(population)
     return dataclasses.replace(population, tables=tables, year=end, card=card)
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+    """What carries a population to another year.
+
+    Attributes:
+        weights: household weights of that year.
+        factors: growth of a column's amounts, by input; of columns in PARTS: of the part.
+        rest: growth of the rest of a column in PARTS.
+        by_kind: growth of each person's amounts by kind of amount.
+        spread: ratio of weights beyond growth by age that brings people to the residents.
+    """
+
+    weights: np.ndarray
+    factors: Mapping[str, float]
+    rest: Mapping[str, float]
+    by_kind: Mapping[str, float]
+    spread: float
+
+    def amount(self, name: str, column: Any, part: Any) -> Any:
+        """A column in that year, NumPy or JAX. `part` is the column that it holds (see PARTS), or None."""
+        if part is None:
+            return column * self.factors[name]
+        inside = column - (column - part) * (column > part)  # the lesser
+        return inside * self.factors[name] + (column - inside) * self.rest[name]
+
+
+def growth_to(population: Population, year: int) -> Growth:
+    """Weights and growth of every column of amounts from the population's year to another (or the same: none)."""
+    start, end = population.year, int(year)
+    if start == end:
+        columns = {name for table in population.tables.values() for name in table if name in _money()}
+        return Growth(
+            population.weights, dict.fromkeys(columns, 1.0), dict.fromkeys(columns & set(PARTS), 1.0), {}, 1.0
+        )
+    growth.check_year(start, f"{population.source}: year")
+    growth.check_year(end, "year")
+    weights, spread = _People(population).weights(start, end)
+    by_kind: dict[str, float] = {}
+
+    def factor(kind: str) -> float:
+        if kind not in by_kind:
+            by_kind[kind] = growth.growth_of_each(kind, start, end) / (1.0 if KINDS[kind].each else spread)
+        return by_kind[kind]
+
+    factors, rest = {}, {}
+    for table in population.tables.values():
+        for name, column in table.items():
+            if name in _money() and column.any():
+                kind = KIND_OF[PARTS[name][0]] if name in PARTS else KIND_OF.get(name, OTHERWISE)
+                factors[name] = factor(kind)
+                if name in PARTS:
+                    rest[name] = factor(PARTS[name][1])
+    return Growth(weights, factors, rest, by_kind, spread)
 
 
 @functools.cache
