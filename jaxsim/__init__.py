@@ -8,6 +8,7 @@ sim.gradient("income_tax", parameters="irs.credits")
 """
 
 from jaxsim import numerics
+from jaxsim.baselines import baseline, baselines, provisions
 from jaxsim.data import load_population
 from jaxsim.engine import (
     Entity,
@@ -50,6 +51,8 @@ __all__ = [
     "RuleError",
     "Simulation",
     "System",
+    "baseline",
+    "baselines",
     "from_group",
     "household",
     "load_law",
@@ -58,6 +61,7 @@ __all__ = [
     "of_head",
     "of_spouse",
     "precision",
+    "provisions",
     "rule",
     "sum_of_filers",
     "sum_over_members",

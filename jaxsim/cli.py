@@ -1,20 +1,21 @@
-"""The command line: `jaxsim demo | run | calc | params | explain | doctor`.
+"""The command line: `jaxsim demo | run | score | baselines | calc | params | explain | doctor`.
 
 Exit codes: 0 done; 1 `doctor` found something broken; 2 the user's input is wrong (the message says how to mend it).
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from jaxsim.baselines import CURRENT
+from jaxsim.cli_window import baselines, score
+from jaxsim.console import make_console, print_table, with_baseline, with_population, writable
 from jaxsim.errors import JaxsimError
 
 
@@ -60,45 +61,15 @@ def _use_compilation_cache() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else 120
-    return Console(width=width, highlight=False)
-
-
-def _print_table(console: Any, title: str, frame: Any, formats: dict[str, str], first: str = "") -> None:
-    """A DataFrame as a table, columns formatted; a column not named in `formats` is shown as text."""
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column(first)
-    for column in frame.columns:
-        table.add_column(str(column), justify="right" if column in formats else "left")
-    for key, row in frame.iterrows():
-        cells = [format(row[c], formats[c]) if c in formats else str(row[c]) for c in frame.columns]
-        table.add_row(str(key), *cells)
-    console.print(table)
-    console.print()
-
-
-def _with_population(command: Callable[..., Any]) -> Callable[..., Any]:
-    @click.option("--population", "-p", default="cps_sample", show_default=True,
-                  help="cps_sample, cps (the whole file), or a file or folder.")  # fmt: skip
-    @click.option("--data-year", type=int, help="Year of the amounts in a file that does not say it; they are aged.")
-    @click.option("--year", "-y", default=2026, show_default=True, type=int, help="Tax year.")
-    @functools.wraps(command)
-    def wrapped(**options: Any) -> Any:
-        return command(**options)
-
-    return wrapped
+cli.add_command(score)
+cli.add_command(baselines)
 
 
 @cli.command()
 @click.option("--amount", default=3_000.0, show_default=True, help="Child tax credit for each child, dollars.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and plots.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
-@_with_population
+@with_population
 def demo(amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool) -> None:
     """Score a larger child tax credit on real households, with the gradient of its cost."""
     from jaxsim.reform import Reform
@@ -112,12 +83,14 @@ def demo(amount: float, population: str, year: int, data_year: int | None, out: 
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and plots.")
 @click.option("--gradient/--no-gradient", default=True, show_default=True, help="Also the gradient of revenue.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
-@_with_population
+@with_baseline
+@with_population
 def run(
     reform: Path,
     population: str,
     year: int,
     data_year: int | None,
+    baseline: str,
     out: Path | None,
     gradient: bool,
     show_all: bool,
@@ -125,36 +98,43 @@ def run(
     """Score REFORM, a YAML or JSON file of parameter paths or a Tax-Calculator reform."""
     from jaxsim.reform import Reform
 
-    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient)
+    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient, baseline)
 
 
 def _score(
-    reform: Any, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool, gradient: bool
+    reform: Any,
+    population: str,
+    year: int,
+    data_year: int | None,
+    out: Path | None,
+    show_all: bool,
+    gradient: bool,
+    baseline: str = CURRENT,
 ) -> None:
     started = time.perf_counter()
     if out is not None:
-        _writable(out)
-    console = _console()
+        writable(out)
+    console = make_console()
     with console.status("Loading households ..."):
         from jaxsim.data import load_population
         from jaxsim.simulation import Simulation
 
-        sim = Simulation(load_population(population, year=data_year), year)
+        sim = Simulation(load_population(population, year=data_year), year, baseline=baseline)
         reformed = sim.with_reform(reform)
     with console.status("Computing the impact ..."):
         impact = sim.impact(reform)
     console.print(f"[bold]{reform.name}[/bold], {year}, {sim.population!r}".replace("<", "").replace(">", ""))
     console.print(f"Revenue {impact.cost / 1e9:+,.1f} billion dollars a year\n")
     budget = impact.budget / 1e9
-    _print_table(console, "Budget, billion dollars", budget, dict.fromkeys(budget.columns, ",.2f"))
-    _print_table(console, "Households by decile of persons (equivalised after-tax income)", impact.deciles, {
+    print_table(console, "Budget, billion dollars", budget, dict.fromkeys(budget.columns, ",.2f"))
+    print_table(console, "Households by decile of persons (equivalised after-tax income)", impact.deciles, {
         "persons (millions)": ",.1f", "average change a household": "+,.0f", "change as share of income": "+.2%",
         "change (billions)": "+,.2f"}, "decile")  # fmt: skip
     winners = 100 * impact.winners
-    _print_table(
+    print_table(
         console, "Winners and losers, percent of persons", winners, dict.fromkeys(winners.columns, ".1f"), "decile"
     )
-    _print_table(console, "Inequality and low income", impact.measures, dict.fromkeys(impact.measures.columns, ".5f"))
+    print_table(console, "Inequality and low income", impact.measures, dict.fromkeys(impact.measures.columns, ".5f"))
     table = None
     if gradient:
         with console.status("Differentiating revenue by every parameter ..."):
@@ -162,7 +142,7 @@ def _score(
         shown = _gradient_view(table)
         moving = int((table[["gradient", "smoothed"]].abs().max(axis=1) > 0).sum())
         shown = shown if show_all else shown.head(25)
-        _print_table(
+        print_table(
             console,
             f"Gradient of revenue under the reform: {len(shown)} of {len(table)} parameters ({moving} move revenue), "
             "by elasticity",
@@ -175,13 +155,6 @@ def _score(
         _write_results(out, impact, table)
         console.print(f"Tables and plots are in {out}")
     console.print(f"[dim]{time.perf_counter() - started:.1f} seconds after start[/dim]")
-
-
-def _writable(folder: Path) -> None:
-    """Refuse a folder that cannot be written before any work is done."""
-    from jaxsim.files import write_atomic
-
-    write_atomic(folder / ".writable", lambda p: None).unlink()
 
 
 def _gradient_view(table: Any) -> Any:
@@ -277,7 +250,7 @@ def params_find(words: tuple[str, ...]) -> None:
     table = load_law().find(" ".join(words))
     if table.empty:
         raise JaxsimError(f"no parameter matches {' '.join(words)!r}")
-    _print_table(_console(), f"{len(table)} parameters", table, {}, "path")
+    print_table(make_console(), f"{len(table)} parameters", table, {}, "path")
 
 
 @params.command("show")
@@ -289,7 +262,7 @@ def params_show(path: str, plot: Path | None) -> None:
 
     law = load_law()
     leaf = law[path]
-    console = _console()
+    console = make_console()
     console.print(f"[bold]{path}[/bold]: {leaf.label} ({leaf.unit})")
     for title, href in leaf.reference:
         console.print(f"  {title}  {href}")
@@ -299,7 +272,7 @@ def params_show(path: str, plot: Path | None) -> None:
         console.print(f"  {leaf.note}")
     console.print()
     table = law.history(path)
-    _print_table(console, "", table, dict.fromkeys(table.columns[1:], ",.6g"), "year")
+    print_table(console, "", table, dict.fromkeys(table.columns[1:], ",.6g"), "year")
     if plot is not None:
         from jaxsim.files import write_atomic
         from jaxsim.plots import plot_history
@@ -316,7 +289,7 @@ def params_show(path: str, plot: Path | None) -> None:
 @click.option("--state", help="Two-letter state.")
 @click.option("--household", "household_id", type=int, help="A household of the population, instead of --adult.")
 @click.option("--depth", type=click.IntRange(0), help="Levels of rules to show; all by default.")
-@_with_population
+@with_population
 def explain(
     variable: str, adults: tuple[str, ...], children: tuple[float, ...], inputs: tuple[str, ...], state: str | None,
     household_id: int | None, depth: int | None, population: str, year: int, data_year: int | None,
@@ -358,7 +331,7 @@ def doctor() -> None:
     """Check the installation: packages, devices, parameters, rules, the sample, a computation."""
     from jaxsim.doctor import examine
 
-    console = _console()
+    console = make_console()
     broken = 0
     for name, fine, detail in examine():
         broken += not fine

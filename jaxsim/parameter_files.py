@@ -103,28 +103,6 @@ def _leaf(node: Mapping[str, Any], path: str) -> Leaf:
     if list(years) != sorted(set(years)):
         raise ValueError("dates must rise and be given once")
 
-    def uprating(block: Mapping[str, Any] | None) -> Uprating | None:
-        if block is None:
-            return None
-        rounding, plus = block["rounding"], block.get("plus")
-
-        def array(value: Any, dtype: type = float) -> np.ndarray:
-            return _broadcast(value, names_by_dim, dtype)
-
-        return Uprating(
-            index=block["index"],
-            base_index=block.get("base_index", block["index"]),
-            lag=int(block["lag"]),
-            base=array(block["base"]),
-            base_year=array(block["base_year"], int),
-            first_year=array(block["first_year"], int),
-            last_year=int(block.get("last_year", 9999)),
-            to=array(rounding["to"]),
-            direction=rounding["direction"],
-            of=rounding["of"],
-            plus=(array(plus["base"]), array(plus["base_year"], int)) if plus else None,
-        )
-
     low, high = node["range"]
     return Leaf(
         path=path,
@@ -136,10 +114,34 @@ def _leaf(node: Mapping[str, Any], path: str) -> Leaf:
         bounds=(float(low), float(high)),
         years=years,
         cells=np.stack([to_array(v, names_by_dim) for v in node["values"].values()]),
-        uprating=uprating(node.get("uprating")),
-        previous_uprating=uprating(node.get("previous_uprating")),
+        uprating=read_uprating(node.get("uprating"), names_by_dim),
+        previous_uprating=read_uprating(node.get("previous_uprating"), names_by_dim),
         note=node.get("note", ""),
         forecast_from=int(str(node["forecast_from"])[:4]) if "forecast_from" in node else None,
+    )
+
+
+def read_uprating(block: Mapping[str, Any] | None, labels: tuple[tuple[str, ...], ...]) -> Uprating | None:
+    """The statutory indexing that an `uprating` block describes, for a leaf with these labels."""
+    if block is None:
+        return None
+    rounding, plus = block["rounding"], block.get("plus")
+
+    def array(value: Any, dtype: type = float) -> np.ndarray:
+        return _broadcast(value, labels, dtype)
+
+    return Uprating(
+        index=block["index"],
+        base_index=block.get("base_index", block["index"]),
+        lag=int(block["lag"]),
+        base=array(block["base"]),
+        base_year=array(block["base_year"], int),
+        first_year=array(block["first_year"], int),
+        last_year=int(block.get("last_year", 9999)),
+        to=array(rounding["to"]),
+        direction=rounding["direction"],
+        of=rounding["of"],
+        plus=(array(plus["base"]), array(plus["base_year"], int)) if plus else None,
     )
 
 

@@ -13,6 +13,8 @@ import jax
 import numpy as np
 
 from jaxsim import program
+from jaxsim.baselines import CURRENT
+from jaxsim.baselines import baseline as baseline_law
 from jaxsim.engine import Block, Rule, System, as_dtype
 from jaxsim.errors import JaxsimError, ParameterError, nearest
 from jaxsim.layout import Arrangement, Layout
@@ -44,6 +46,7 @@ class Simulation:
         year: tax year, 2022 to 2036.
         law: the law in force; the law shipped with the package by default.
         reform: changes to the law, anything `as_reform` takes.
+        baseline: name of the law that the reform changes, e.g. "before_pl_119_21" (see `jaxsim.baselines`).
         system: rules and inputs; the US by default.
         precision: "float64" for answers (default) or "float32" for speed.
         layout: how the work is cut; chosen by default.
@@ -57,6 +60,7 @@ class Simulation:
         *,
         law: Law | None = None,
         reform: Any = None,
+        baseline: str = CURRENT,
         system: System | None = None,
         precision: str = "float64",
         layout: Layout | None = None,
@@ -82,6 +86,8 @@ class Simulation:
         self.population = population
         self.year = int(year)
         self.law = load_law(system.name) if law is None else law
+        if baseline != CURRENT:
+            self.law = baseline_law(baseline).apply(self.law)
         if reform is not None:
             self.law = as_reform(reform).apply(self.law)
         self.system = system
