@@ -291,6 +291,29 @@ def schedule(x: ArrayLike, rates: Array, thresholds: Array, code: ArrayLike) -> 
     return tax
 
 
+def linear_bands(
+    x: ArrayLike, lower: ArrayLike, first: ArrayLike, last: ArrayLike, scale: ArrayLike = 1.0, unit: str = "USD"
+) -> Array:
+    """A rate that goes in a line from a first to a last value within each band, and steps where bands do not meet.
+
+    Args:
+        x: what the bands divide, shape [rows].
+        lower: lower bound of each band in units of `scale`, [bands].
+        first: value at the lower bound of each band, [bands]; the first band's also holds below it.
+        last: value at the upper bound of each band, [bands]; the last band, without one, stays at its first value.
+        scale: what a bound of 1 amounts to, a number or [rows].
+        unit: unit of `x`.
+    """
+    x, lower, first, last = _float(x), jnp.asarray(lower), jnp.asarray(first), jnp.asarray(last)
+    out = jnp.broadcast_to(first[0], x.shape).astype(x.dtype)
+    for k in range(1, len(lower)):
+        start, end = lower[k - 1] * scale, lower[k] * scale
+        width = end - start
+        out = out + (last[k - 1] - first[k - 1]) * lower_of(relu(x - start, unit), width, unit) / width
+        out = out + (first[k] - last[k - 1]) * at_least(x, end, unit)
+    return out
+
+
 def safe_div(numerator: ArrayLike, denominator: ArrayLike, otherwise: float = 0.0) -> Array:
     """The quotient, or `otherwise` where the denominator is 0, with finite derivatives everywhere."""
     denominator = _float(denominator)

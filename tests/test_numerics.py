@@ -133,6 +133,19 @@ def test_schedule_against_brackets_by_hand():
     np.testing.assert_allclose(slopes, [[-0.3, -0.1], [-0.2, -0.1], [-0.2, 0]], atol=1e-12)
 
 
+def test_linear_bands_by_hand():
+    lower, first, last = [0.0, 1.0, 2.0, 4.0], [0.1, 0.3, 0.4, 0.8], [0.1, 0.4, 0.8, 0.8]
+    x = jnp.array([-50.0, 0.0, 99.0, 100.0, 150.0, 200.0, 300.0, 400.0, 1e6])
+    expected = [0.1, 0.1, 0.1, 0.3, 0.35, 0.4, 0.6, 0.8, 0.8]
+    np.testing.assert_allclose(nu.linear_bands(x, lower, first, last, scale=100.0), expected, atol=1e-12)
+    inside = jax.jacobian(lambda f: nu.linear_bands(x, lower, f, last, scale=100.0))(jnp.array(first))
+    np.testing.assert_allclose(inside[4], [0, 0.5, 0, 0], atol=1e-12)  # half way from the first to the last value
+    slope = jax.grad(lambda u: nu.linear_bands(u, lower, first, last, scale=100.0))(300.0)
+    np.testing.assert_allclose(slope, 0.4 / 200, atol=1e-12)
+    with nu.smoothing({"USD": 20.0}):  # the step from 0.1 to 0.3 becomes a ramp
+        np.testing.assert_allclose(nu.linear_bands(95.0, lower, first, last, scale=100.0), 0.15, atol=1e-12)
+
+
 def test_safe_div_has_finite_derivatives_at_zero():
     assert nu.safe_div(1.0, 0.0, otherwise=7.0) == 7
     assert np.isfinite(jax.grad(lambda d: nu.safe_div(1.0, d))(0.0))

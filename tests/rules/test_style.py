@@ -25,6 +25,7 @@ NUMERICS = {
 } | {"continuous_relu", "continuous_lower"}
 
 ALLOWED_UNREAD = {
+    "hhs.indexing.cpi_u": "an index: it moves other parameters",
     "irs.indexing.chained_cpi": "an index: it moves other parameters",
     "irs.indexing.chained_cpi_revised": "an index: it moves other parameters",
     "ssa.indexing.national_average_wage_index": "an index: it moves other parameters",

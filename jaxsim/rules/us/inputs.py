@@ -185,9 +185,9 @@ INPUTS = (
     _money(TaxUnit, "reported_other_taxes", "Recapture and other taxes of Schedule 2, as reported"),
     _money(TaxUnit, "excess_payroll_tax_withheld", "Social Security tax withheld in excess by several employers"),
     # premium credit
-    _money(TaxUnit, "marketplace_premium", "Premiums of marketplace plans the members enrolled in"),
-    _money(TaxUnit, "benchmark_premium", "Premiums of the second lowest cost silver plan for the members enrolled"),
-    _money(TaxUnit, "advance_premium_tax_credit", "Advance payments of the premium tax credit"),
+    _money(TaxUnit, "marketplace_premium", "Premiums of marketplace plans the members enrolled in, for a full year"),
+    _money(TaxUnit, "benchmark_premium", "Premiums of the second lowest cost silver plan for them, for a full year"),
+    _money(TaxUnit, "advance_premium_tax_credit", "Advance payments of the premium tax credit, in all months enrolled"),
     Input("marketplace_months", TaxUnit, "Months enrolled in a marketplace plan", "count", kind="count", default=12.0,
           low=0, high=12),
     _money(TaxUnit, "dependents_modified_income", "Modified adjusted gross income of dependents who must file"),

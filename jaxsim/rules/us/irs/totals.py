@@ -4,10 +4,11 @@ from jaxsim.engine import rule
 from jaxsim.rules.us.entities import TaxUnit
 
 
-@rule(TaxUnit, reference="26 USC 26(a)")
-def tax_before_credits(regular_tax, alternative_minimum_tax):
-    """Regular and alternative minimum tax: what credits that are not refundable may offset."""
-    return regular_tax + alternative_minimum_tax
+@rule(TaxUnit, reference="26 USC 26(a), 36B(f)(2)(A)")
+def tax_before_credits(regular_tax, alternative_minimum_tax, excess_advance_premium_credit):
+    """Regular and alternative minimum tax with the premium credit repaid: what other credits may offset."""
+    # the repayment increases the tax of the chapter, and 26(b)(2) does not except it from regular tax liability
+    return regular_tax + alternative_minimum_tax + excess_advance_premium_credit
 
 
 @rule(TaxUnit, reference="26 USC 1, 26, 55, 1411")
@@ -16,10 +17,10 @@ def income_tax_before_refundable_credits(tax_before_credits, nonrefundable_credi
     return tax_before_credits - nonrefundable_credits + net_investment_income_tax
 
 
-@rule(TaxUnit, reference="26 USC 24(d), 32")
-def refundable_credits(eitc, refundable_ctc):
+@rule(TaxUnit, reference="26 USC 24(d), 32, 36B")
+def refundable_credits(eitc, refundable_ctc, net_premium_tax_credit):
     """Credits paid even where they exceed the tax."""
-    return eitc + refundable_ctc
+    return eitc + refundable_ctc + net_premium_tax_credit
 
 
 @rule(TaxUnit, reference="26 USC subtitle A, chapters 1 and 2A")
