@@ -2,7 +2,7 @@
 
 A folder of `parameters/baselines/us` is an act; each file in it is a provision, which says what the law would be
 without it. So all files together are the law before the act, and taking the same paths from the law in force enacts a
-provision again, on top of whatever law one begins with.
+provision again, on top of whatever law one begins with. A file beside the folders is a law of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -65,36 +65,54 @@ def provisions(act: str) -> tuple[Provision, ...]:
         raise ReformError(f"unknown act {act!r}.{nearest(act, _acts())}")
     found = []
     for file in sorted(folder.glob("*.yaml")):
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=StrictLoader)
-        reference = tuple((r["title"], r["href"]) for r in content["reference"])
-        title = content["name"]
-        repeal = Reform(content["changes"], f"without {title}", tuple(content.get("uprated", ())))
-        found.append(Provision(act, file.stem.partition("_")[2], title, reference, repeal))
+        title, reference, changes = _read(file)
+        found.append(
+            Provision(
+                act,
+                file.stem.partition("_")[2],
+                title,
+                reference,
+                Reform(changes, f"without the provision: {title.lower()}"),
+            )
+        )
     return tuple(found)
+
+
+def _read(file: Path) -> tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]:
+    content = yaml.load(file.read_text(encoding="utf-8"), Loader=StrictLoader)
+    return content["name"], tuple((r["title"], r["href"]) for r in content["reference"]), content["changes"]
 
 
 def _acts() -> list[str]:
     return sorted(p.name for p in _root().iterdir() if p.is_dir())
 
 
+def _whole_laws() -> dict[str, Path]:
+    """Files of laws that are not an act's provisions together."""
+    return {p.stem: p for p in sorted(_root().glob("*.yaml"))}
+
+
 def baseline(name: str) -> Reform:
     """A law to compare with, as a reform of the law in force.
 
     Args:
-        name: "current_law"; "before_pl_119_21", the law as if the act had not been passed; or
-            "pl_119_21.child_tax_credit", the law in force without that provision of it. See `baselines` for all names.
+        name: "current_law"; "before_pl_119_21", the law as if the act had not been passed; "tcja_extended", the law
+            of 2025 before it, carried on; or "pl_119_21.child_tax_credit", the law in force without that provision.
+            See `baselines` for all names.
 
     Raises:
         ReformError: an unknown name.
     """
     if name == CURRENT:
         return Reform({}, "current law")
+    if name in _whole_laws():
+        title, _, changes = _read(_whole_laws()[name])
+        return Reform(changes, title)
     act = name.removeprefix("before_").partition(".")[0]
     if act in _acts():
         if name == f"before_{act}":
             changes = {path: value for p in provisions(act) for path, value in p.repeal.changes.items()}
-            uprated = tuple(path for p in provisions(act) for path in p.repeal.uprated)
-            return Reform(changes, f"law before {_words(act)}", uprated)
+            return Reform(changes, f"law before {_words(act)}")
         for provision in provisions(act):
             if name == f"{act}.{provision.key}":
                 return provision.repeal
@@ -106,6 +124,9 @@ def baselines() -> pd.DataFrame:
     import pandas as pd
 
     rows = [(CURRENT, "the law in force", "")]
+    for name, file in _whole_laws().items():
+        title, reference, _ = _read(file)
+        rows.append((name, title, reference[0][0]))
     for act in _acts():
         rows.append((f"before_{act}", f"the law before {_words(act)}", ""))
         rows += [(f"{act}.{p.key}", p.repeal.name, p.reference[0][0]) for p in provisions(act)]

@@ -6,10 +6,11 @@
     Reform({"irs.credits.ctc.amount": {2026: 3000}}, uprated=["irs.credits.ctc.amount"])  # then indexed
 
 A value stays as given in later years unless its path is listed in `uprated`; it is then moved on with the index and
-the rounding that the law uses for that parameter. A reform may also bring its own rule of indexing, with the keys of an
-`uprating` block of the parameter files and the year from which it holds:
+the rounding that the law uses for that parameter. In place of a value from some year on there may be a rule of indexing,
+with the keys of an `uprating` block of the parameter files:
 
-    Reform({"irs.income_tax.rates.threshold.3": {"from": 2026, "base": {...}, "base_year": 1992, "index": ...}})
+    Reform({"irs.credits.ctc.amount": {2026: {"index": "irs.indexing.chained_cpi", "base": 3000, "base_year": 2025,
+                                              "rounding": {"to": 100, "direction": "down", "of": "amount"}}}})
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from jaxsim.errors import ReformError, nearest
+from jaxsim.errors import ParameterError, ReformError, nearest
 from jaxsim.parameter_files import StrictLoader, read_uprating
 from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, Law, Leaf, to_array
 
 Spans = list[tuple[int, int, Any]]  # first year, last year, value
 
 FILE_KEYS = {"name", "description", "reference", "changes", "uprated"}
-RULE_KEYS = {"from", "index", "base", "base_year", "lag", "first_year", "rounding"}  # of a rule of indexing
-RULE_OPTIONS = {"base_index", "plus", "last_year", "first_year"}
+RULE_KEYS = {"index", "base", "base_year", "lag", "first_year", "rounding"}  # of a rule of indexing
+RULE_OPTIONS = {"base_index", "plus"}
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,14 @@ class Reform:
         leaves: dict[str, Leaf] = {}
         for path, (leaf_path, labels) in located.items():
             leaf = leaves.get(leaf_path) or law[leaf_path]
-            if leaf.unit == "index":
-                continue
-            if _is_rule(self.changes[path]):
-                spans = _indexed(law, leaf, labels, self.changes[path], path)
-            else:
-                spans = _spans(path, self.changes[path], FIRST_YEAR, LAST_YEAR)
-            leaves[leaf_path] = _overlay(law, leaf, labels, spans, path, path in self.uprated)
+            if leaf.unit != "index":
+                spans = []
+                for first, last, value in _spans(path, self.changes[path], FIRST_YEAR, LAST_YEAR):
+                    indexed = _is_rule(value)
+                    spans += (
+                        _indexed(law, leaf, labels, first, last, value, path) if indexed else [(first, last, value)]
+                    )
+                leaves[leaf_path] = _overlay(law, leaf, labels, spans, path, path in self.uprated)
         return law.with_leaves(leaves.values(), self.name)
 
     @staticmethod
@@ -203,27 +205,27 @@ def _is_rule(value: Any) -> bool:
     return isinstance(value, Mapping) and {"index", "base"} <= set(value)
 
 
-def _indexed(law: Law, leaf: Leaf, labels: tuple[str, ...], rule: Mapping[str, Any], path: str) -> Spans:
+def _indexed(
+    law: Law, leaf: Leaf, labels: tuple[str, ...], first: int, last: int, rule: Mapping[str, Any], path: str
+) -> Spans:
     """Amounts of each year by a rule of indexing that the reform brings."""
-    given = {"lag": 1, "first_year": rule.get("from"), **rule}
+    given = {"lag": 1, "first_year": first, **rule}
     missing, unknown = RULE_KEYS - set(given), set(given) - RULE_KEYS - RULE_OPTIONS
     if missing or unknown:
-        what = f"lacks {min(missing)!r}" if missing else f"has the unknown key {min(unknown)!r}"
+        what = f"lacks {min(missing)!r}" if missing else f"has the unknown key {min(map(str, unknown))!r}"
         raise ReformError(f"{path}: the rule of indexing {what}: give {', '.join(sorted(RULE_KEYS))}")
-    wanted, since = leaf.labels[len(labels) :], given.pop("from")
-    if since not in range(FIRST_YEAR, LAST_YEAR + 1):
-        raise ReformError(f"{path}: from {since!r} is not a year from {FIRST_YEAR} to {LAST_YEAR}")
     for index in {given["index"], given.get("base_index", given["index"])}:
         if index not in law.leaves or law[index].unit != "index":
             raise ReformError(f"{path}: {index!r} is not an index, e.g. irs.indexing.chained_cpi")
+    wanted = leaf.labels[len(labels) :]
     try:
         uprating = read_uprating(given, wanted)
         assert uprating is not None
         cells = np.asarray(uprating.base)[None]
         amounts = law.by_year(replace(leaf, labels=wanted, years=(FIRST_YEAR,), cells=cells, uprating=uprating))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ParameterError) as error:
         raise ReformError(f"{path}: the rule of indexing cannot be read: {error}") from None
-    return [(year, year, amounts[year - FIRST_YEAR]) for year in range(since, LAST_YEAR + 1)]
+    return [(year, year, amounts[year - FIRST_YEAR]) for year in range(first, last + 1)]
 
 
 def _period(key: Any) -> tuple[int, int | None] | None:
