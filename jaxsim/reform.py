@@ -6,8 +6,8 @@
     Reform({"irs.credits.ctc.amount": {2026: 3000}}, uprated=["irs.credits.ctc.amount"])  # then indexed
 
 A value stays as given in later years unless its path is listed in `uprated`; it is then moved on with the index and
-the rounding that the law uses for that parameter. In place of a value from some year on there may be a rule of indexing,
-with the keys of an `uprating` block of the parameter files:
+the rounding that the law uses for that parameter. In place of a value from some year on there may be a rule of
+indexing, with the keys of an `uprating` block of the parameter files:
 
     Reform({"irs.credits.ctc.amount": {2026: {"index": "irs.indexing.chained_cpi", "base": 3000, "base_year": 2025,
                                               "rounding": {"to": 100, "direction": "down", "of": "amount"}}}})

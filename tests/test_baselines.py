@@ -115,7 +115,7 @@ def test_simulation_takes_a_baseline(population: js.Population) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(js.ReformError, match="unknown baseline 'before_pl_119_22'.*before_pl_119_21"):
+    with pytest.raises(js.ReformError, match=r"unknown baseline 'before_pl_119_22'.*before_pl_119_21"):
         baseline("before_pl_119_22")
     with pytest.raises(js.ReformError, match=r"unknown baseline .*child_tax_credit"):
         baseline("pl_119_21.child_credit")
