@@ -21,7 +21,8 @@ ALLOWED = {"name", "source", "year", "adults", "children", "inputs", "expect", "
 
 def read_cases() -> list[dict[str, Any]]:
     cases = []
-    for file in sorted(FOLDER.glob("*.yaml")):
+    files = [*FOLDER.glob("*.yaml"), *(FOLDER / "irs").rglob("*.yaml")]
+    for file in sorted(files, key=lambda f: f.stem):
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         cases += [{**case, "file": file.stem} for case in content["cases"]]
     return cases
