@@ -1,4 +1,4 @@
-"""Worked cases of tests/cases: expected values derived from the law by hand, all cases of a year in one run."""
+"""Worked cases of tests/cases: values derived from the law by hand or stated by the IRS; a year's cases in one run."""
 
 from __future__ import annotations
 
