@@ -1,4 +1,4 @@
-"""Worked cases of tests/cases: expected values derived from the law by hand, all cases of a year in one run."""
+"""Worked cases of tests/cases: values derived from the law by hand or stated by the IRS; a year's cases in one run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ ALLOWED = {"name", "source", "year", "adults", "children", "inputs", "expect", "
 
 def read_cases() -> list[dict[str, Any]]:
     cases = []
-    for file in sorted(FOLDER.glob("*.yaml")):
+    files = [*FOLDER.glob("*.yaml"), *(FOLDER / "irs").rglob("*.yaml")]
+    for file in sorted(files, key=lambda f: f.stem):
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         cases += [{**case, "file": file.stem} for case in content["cases"]]
     return cases
