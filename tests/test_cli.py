@@ -149,3 +149,36 @@ def test_a_failed_write_keeps_the_old_file(taxcalc_file, tmp_path):
     wrong = process("calc", taxcalc_file, "--format", "taxcalc", "--year", "2026", "--out", tmp_path / "out.xls")
     assert wrong.returncode == 2
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_score_over_a_window(tmp_path):
+    first, second = tmp_path / "credit.yaml", tmp_path / "rate.yaml"
+    first.write_text("irs.credits.ctc.amount: {2026: 3000}\n")
+    second.write_text("irs.income_tax.rates.rate.7: {2026: 0.396}\n")
+    out = tmp_path / "out"
+    result = jaxsim("score", first, second, "--years", 3, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "Fiscal years of payment, stacked in order" in result.output
+    assert {p.name for p in out.iterdir()} == {"score.png", "score_alone.csv", "score_calendar.csv",
+                                               "score_components.csv", "score_fiscal.csv"}  # fmt: skip
+    table = pd.read_csv(out / "score_calendar.csv", index_col=0)
+    assert list(table.index) == ["credit", "rate", "total"]
+    assert list(table.columns) == ["2026", "2027", "2028", "total"]
+    assert table.loc["credit", "2026"] < 0 < table.loc["rate", "2026"]
+
+
+def test_score_an_act_on_the_law_before():
+    result = jaxsim("score", "--enact", "pl_119_21", "--baseline", "before_pl_119_21", "--years", 1)
+    assert result.exit_code == 0, result.output
+    assert "Change of revenue against law before P.L. 119-21" in result.output
+    assert "Child tax credit" in result.output
+    refused = jaxsim("score")
+    assert refused.exit_code == 2
+    assert "name a reform file" in refused.output
+
+
+def test_baselines_are_listed():
+    result = jaxsim("baselines")
+    assert result.exit_code == 0
+    assert "before_pl_119_21" in result.output
+    assert "70104" in result.output
