@@ -16,10 +16,10 @@ def income_tax_before_refundable_credits(tax_before_credits, nonrefundable_credi
     return tax_before_credits - nonrefundable_credits + net_investment_income_tax
 
 
-@rule(TaxUnit, reference="26 USC 24(d), 32")
-def refundable_credits(eitc, refundable_ctc):
+@rule(TaxUnit, reference="26 USC 23(a)(4), 24(d), 25A(i), 32")
+def refundable_credits(eitc, refundable_ctc, refundable_american_opportunity_credit, refundable_adoption_credit):
     """Credits paid even where they exceed the tax."""
-    return eitc + refundable_ctc
+    return eitc + refundable_ctc + refundable_american_opportunity_credit + refundable_adoption_credit
 
 
 @rule(TaxUnit, reference="26 USC subtitle A, chapters 1 and 2A")
