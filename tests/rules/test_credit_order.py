@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -54,8 +55,8 @@ def test_each_is_used_in_turn(amounts: list[int], tax: int) -> None:
 
 
 @pytest.mark.parametrize("tax", [0.0, 950.0, 7_450.0, 100_000.0])
-def test_a_dollar_of_credit_is_worth_a_dollar_where_it_is_used(tax: float) -> None:
-    """Where there is tax left the slope of the tax is -1; where there is none it is 0, unless it displaces another."""
+def test_a_dollar_of_credit_is_worth_a_dollar_where_there_is_tax(tax: float) -> None:
+    """-1 where tax is left after all credits; else 0, as a dollar more of one displaces a dollar of those after it."""
     amounts = {claimed: 1_000.0 for claimed in CLAIMS}
 
     def remaining(claims: Mapping[str, Any]) -> Any:
@@ -63,7 +64,6 @@ def test_a_dollar_of_credit_is_worth_a_dollar_where_it_is_used(tax: float) -> No
 
     with precision("float64"):
         slopes = jax.grad(remaining)(amounts)
-    # a dollar more of an early credit displaces a dollar of a later one once the tax is used up
     worth = -1.0 if tax > 1_000.0 * len(ORDER) else 0.0
     assert {name: float(slope) for name, slope in slopes.items()} == dict.fromkeys(CLAIMS, worth)
 
@@ -213,8 +213,17 @@ def test_slopes_of_the_income_tax_on_reported_credits() -> None:
     reported = ("reported_foreign_tax_credit", "reported_savers_credit", "reported_energy_credit",
                 "reported_general_business_credit", "reported_prior_year_minimum_tax_credit",
                 "reported_other_nonrefundable_credits")  # fmt: skip
-    for wages, slope in ((60_000, -1.0), (20_000, 0.0)):
-        sim = household([{"age": 40, "employment_income": wages}], year=2024, **dict.fromkeys(reported, 200))
-        for name in reported:
-            rate = sim.marginal_tax_rate(name, outcome="income_tax")
-            assert rate.iloc[0] == pytest.approx(slope, abs=1e-9), (name, wages)
+
+    def slopes(wages: int) -> dict[str, float]:
+        home = household([{"age": 40, "employment_income": wages}], year=2024, **dict.fromkeys(reported, 200))
+        f = home.function("income_tax")
+
+        def tax(amounts: dict[str, Any]) -> Any:
+            return f(f.parameters, dataclasses.replace(f.population, columns={**f.population.columns, **amounts}))
+
+        with precision("float64"):
+            found = jax.jit(jax.grad(tax))({name: f.population.columns[name] for name in reported})
+        return {name: float(np.asarray(slope).sum()) for name, slope in found.items()}
+
+    assert slopes(60_000) == dict.fromkeys(reported, -1.0)
+    assert slopes(20_000) == dict.fromkeys(reported, 0.0)
