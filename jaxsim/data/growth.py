@@ -110,6 +110,29 @@ KIND_OF = {
     "business_property": "prices",
     "snap": "prices",
     "housing_assistance": "prices",
+    "reported_foreign_tax_credit": "qualified_dividends",
+    "foreign_tax_paid": "qualified_dividends",
+    "foreign_source_taxable_income": "qualified_dividends",
+    "qualified_tuition_expenses": "prices",
+    "reported_american_opportunity_credit": "fixed",  # its expenses are limited in dollars, 26 USC 25A(b)(1)
+    "lifetime_learning_expenses": "prices",
+    "reported_savers_credit": "fixed",  # its contributions are limited in dollars, 26 USC 25B(a)
+    "retirement_savings_contributions": "wages",
+    "able_contributions": "prices",
+    "adoption_expenses": "prices",
+    "reported_energy_credit": "prices",
+    "residential_clean_energy_expense": "prices",
+    "energy_efficient_window_expense": "prices",
+    "energy_efficient_door_expense": "prices",
+    "insulation_expense": "prices",
+    "energy_property_expense": "prices",
+    "heat_pump_expense": "prices",
+    "home_energy_audit_expense": "prices",
+    "used_clean_vehicle_price": "prices",
+    "disability_income": "cost_of_living",
+    "reported_general_business_credit": "partnerships_and_rents",
+    "reported_prior_year_minimum_tax_credit": "income",
+    "reported_other_nonrefundable_credits": "income",
 }
 OTHERWISE = "prices"
 

@@ -17,10 +17,13 @@ def income_tax_before_refundable_credits(tax_before_credits, nonrefundable_credi
     return tax_before_credits - nonrefundable_credits + net_investment_income_tax
 
 
-@rule(TaxUnit, reference="26 USC 24(d), 32, 36B")
-def refundable_credits(eitc, refundable_ctc, net_premium_tax_credit):
+@rule(TaxUnit, reference="26 USC 23(a)(4), 24(d), 25A(i), 31(b), 32, 36B")
+def refundable_credits(
+    eitc, refundable_ctc, refundable_american_opportunity_credit, refundable_adoption_credit, net_premium_tax_credit
+):
     """Credits paid even where they exceed the tax."""
-    return eitc + refundable_ctc + net_premium_tax_credit
+    tax_credits = eitc + refundable_ctc + refundable_american_opportunity_credit + refundable_adoption_credit
+    return tax_credits + net_premium_tax_credit
 
 
 @rule(TaxUnit, reference="26 USC subtitle A, chapters 1 and 2A")

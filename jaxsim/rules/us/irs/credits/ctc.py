@@ -32,13 +32,6 @@ def ctc(ctc_for_children, ctc_for_other_dependents, ctc_phase_out):
     return relu(ctc_for_children + ctc_for_other_dependents - ctc_phase_out)
 
 
-@rule(TaxUnit, reference="26 USC 24(h)(4)")
-def other_dependent_credit(nonrefundable_ctc, ctc_for_other_dependents, ctc_for_children):
-    """The share of the credit used against tax that is for other dependents, in proportion to the amounts."""
-    share = safe_div(ctc_for_other_dependents, ctc_for_other_dependents + ctc_for_children)
-    return nonrefundable_ctc * share
-
-
 @rule(TaxUnit, reference="26 USC 24(d)(2)")
 def social_security_taxes_for_ctc(
     tax_unit_employee_social_security_tax,
@@ -55,14 +48,36 @@ def social_security_taxes_for_ctc(
     )
 
 
-@rule(TaxUnit, parameters=f"{PATH}.refundable", reference="26 USC 24(d), (h)(5) and (6)")
-def refundable_ctc(
-    ctc, nonrefundable_ctc, ctc_qualifying_children, earned_income, social_security_taxes_for_ctc, eitc, p
-):
-    """Additional child tax credit: the unused credit up to a limit a child, as far as earnings or taxes allow."""
-    unused = lower_of(ctc - nonrefundable_ctc, p.maximum * ctc_qualifying_children)
+@rule(TaxUnit, parameters=f"{PATH}.refundable", reference="26 USC 24(d)(1), (h)(5) and (6)")
+def ctc_open_to_refund(ctc, ctc_qualifying_children, earned_income, social_security_taxes_for_ctc, eitc, p):
+    """Part of the credit that could be refunded: up to a limit a child, as far as earnings or taxes allow."""
     by_earnings = p.rate * relu(earned_income - p.earned_income_threshold)
     by_taxes = relu(social_security_taxes_for_ctc - eitc)
     large_family = at_least(ctc_qualifying_children, p.minimum_children_for_payroll_tax_option, unit="count")
     allowed = choose(large_family, higher_of(by_earnings, by_taxes), by_earnings)
-    return lower_of(unused, allowed)
+    return lower_of(lower_of(p.maximum * ctc_qualifying_children, allowed), ctc)
+
+
+@rule(TaxUnit, reference="26 USC 24(d)(1)")
+def ctc_beyond_refund(ctc, ctc_open_to_refund):
+    """Part of the credit that can only offset tax."""
+    return ctc - ctc_open_to_refund
+
+
+@rule(TaxUnit, reference="26 USC 24(a), 26(a); Schedule 8812, credit limit worksheets A and B")
+def nonrefundable_ctc(ctc_used_before_adoption_credit, ctc_used_after_clean_energy_credit):
+    """Part of the child tax credit that is used against tax."""
+    return ctc_used_before_adoption_credit + ctc_used_after_clean_energy_credit
+
+
+@rule(TaxUnit, reference="26 USC 24(h)(4)")
+def other_dependent_credit(nonrefundable_ctc, ctc_for_other_dependents, ctc_for_children):
+    """The share of the credit used against tax that is for other dependents, in proportion to the amounts."""
+    share = safe_div(ctc_for_other_dependents, ctc_for_other_dependents + ctc_for_children)
+    return nonrefundable_ctc * share
+
+
+@rule(TaxUnit, reference="26 USC 24(d), (h)(5) and (6)")
+def refundable_ctc(ctc, nonrefundable_ctc, ctc_open_to_refund):
+    """Additional child tax credit: what is open to refund of the unused credit."""
+    return lower_of(ctc - nonrefundable_ctc, ctc_open_to_refund)

@@ -64,7 +64,10 @@ def dependent_care_rate(adjusted_gross_income, filing_status, p):
     return rate - lower_of(further, relu(rate - second.minimum_rate, "/1"), "/1")
 
 
-@rule(TaxUnit, reference="26 USC 21(a)(1) and (e)(2)")
-def dependent_care_credit_before_limit(creditable_care_expense, dependent_care_rate, filing_status):
-    """Credit before the limit by tax; none for the married who file separately."""
-    return creditable_care_expense * dependent_care_rate * (1 - equals(filing_status, SEPARATE))
+@rule(TaxUnit, reference="26 USC 21(a)(1), (e)(2) and (4)")
+def dependent_care_credit_before_limit(
+    creditable_care_expense, dependent_care_rate, filing_status, lives_apart_from_spouse
+):
+    """Credit before the limit by tax; none for the married who file separately and do not live apart."""
+    married = equals(filing_status, SEPARATE) * (1 - lives_apart_from_spouse)
+    return creditable_care_expense * dependent_care_rate * (1 - married)
