@@ -10,16 +10,18 @@ def tax_before_credits(regular_tax, alternative_minimum_tax):
     return regular_tax + alternative_minimum_tax
 
 
-@rule(TaxUnit, reference="26 USC 1, 26, 55, 1411")
-def income_tax_before_refundable_credits(tax_before_credits, nonrefundable_credits, net_investment_income_tax):
-    """Income tax after credits that only offset tax, with the net investment income tax."""
-    return tax_before_credits - nonrefundable_credits + net_investment_income_tax
+@rule(TaxUnit, reference="26 USC 1, 26, 55, 72(t), 1411")
+def income_tax_before_refundable_credits(
+    tax_before_credits, nonrefundable_credits, net_investment_income_tax, other_taxes
+):
+    """Income tax after credits that only offset tax, with the taxes that these credits do not offset."""
+    return tax_before_credits - nonrefundable_credits + net_investment_income_tax + other_taxes
 
 
-@rule(TaxUnit, reference="26 USC 24(d), 32")
-def refundable_credits(eitc, refundable_ctc):
+@rule(TaxUnit, reference="26 USC 24(d), 31(b), 32")
+def refundable_credits(eitc, refundable_ctc, excess_payroll_tax_withheld):
     """Credits paid even where they exceed the tax."""
-    return eitc + refundable_ctc
+    return eitc + refundable_ctc + excess_payroll_tax_withheld
 
 
 @rule(TaxUnit, reference="26 USC subtitle A, chapters 1 and 2A")
@@ -28,12 +30,18 @@ def income_tax(income_tax_before_refundable_credits, refundable_credits):
     return income_tax_before_refundable_credits - refundable_credits
 
 
-@rule(TaxUnit, reference="26 USC 3101, 1401")
+@rule(TaxUnit, reference="26 USC 3101, 1401, 6413(c)")
 def employee_payroll_tax(
-    tax_unit_employee_social_security_tax, employee_medicare_tax, self_employment_tax, additional_medicare_tax
+    tax_unit_employee_social_security_tax,
+    excess_payroll_tax_withheld,
+    employee_medicare_tax,
+    self_employment_tax,
+    additional_medicare_tax,
 ):
     """Payroll taxes the filers pay themselves: the employee's part, self-employment and additional Medicare tax."""
-    return tax_unit_employee_social_security_tax + employee_medicare_tax + self_employment_tax + additional_medicare_tax
+    # what several employers withhold above the tax of one is paid here and credited against income tax (31(b))
+    social_security = tax_unit_employee_social_security_tax + excess_payroll_tax_withheld
+    return social_security + employee_medicare_tax + self_employment_tax + additional_medicare_tax
 
 
 @rule(TaxUnit, reference="26 USC 3111")
