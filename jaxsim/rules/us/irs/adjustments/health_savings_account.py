@@ -9,7 +9,8 @@ from jaxsim.rules.us.entities import Person, TaxUnit
 from jaxsim.rules.us.inputs import SEPARATE
 
 PATH = "irs.adjustments.health_savings_account"
-SELF_ONLY, FAMILY = 1, 2
+SELF_ONLY = 1
+FAMILY = 2
 
 head_health_savings_account_coverage = of_head(
     "head_health_savings_account_coverage", of="health_savings_account_coverage", to=TaxUnit,
