@@ -199,19 +199,19 @@ sole_proprietors_income = sum_of_filers(
 
 
 def excess_business_loss(case: Case) -> Departure:
-    """Tax-Calculator limits the loss from sole proprietorships with rents, partnerships and S corporations. jaxsim
-    has no such limit yet. The law limits the aggregate of all trades or businesses, farms included."""
+    """Tax-Calculator limits the loss from sole proprietorships together with rents, partnerships and S corporations,
+    passive ones included, leaves out farms and gains on business property, and gives surviving spouses the limit of
+    joint returns. The law limits the aggregate of all trades or businesses and doubles the limit of joint returns
+    alone; which rents are a trade or business the file does not say."""
     cap = np.array(case.policy.ALD_BusinessLosses_c[0])
-    total = system().rules["income_before_social_security"]
 
-    def function(sole_proprietors_income, filing_status, **incomes):
-        loss = -(sole_proprietors_income + incomes["rental_partnership_s_corp_income"])
-        return total.function(**incomes) + relu(loss - pick(cap, filing_status))
+    @js.rule(TaxUnit)
+    def excess_business_loss(sole_proprietors_income, rental_partnership_s_corp_income, filing_status):
+        """Loss of sole proprietorships, rents, partnerships and S corporations above a limit."""
+        return relu(-(sole_proprietors_income + rental_partnership_s_corp_income) - pick(cap, filing_status))
 
-    arguments = (*total.arguments, "sole_proprietors_income", "filing_status")
-    limited = dataclasses.replace(total, function=function, arguments=arguments)
     law = "26 USC 461(l)"
-    return Departure("Excess business losses", law, TAX_CALCULATOR, rules=(sole_proprietors_income, limited))
+    return Departure("Excess business losses", law, JAXSIM, rules=(sole_proprietors_income, excess_business_loss))
 
 
 @js.rule(Person)

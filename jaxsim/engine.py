@@ -13,7 +13,7 @@ import pkgutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -149,6 +149,30 @@ def rule(
         )
 
     return decorate
+
+
+def same_law(law: Rule, name: str, *, label: str, **instead: str) -> Rule:
+    """Another variable by the law of a rule: the same function, where it reads other variables.
+
+    Args:
+        law: the rule.
+        name: name of the new variable.
+        label: its label.
+        instead: for some arguments of the rule, the variables read in their place.
+    """
+    missing = set(instead) - set(law.arguments)
+    if missing:
+        raise RuleError(f"{name} by the law of {law.name}, which does not read {', '.join(sorted(missing))}")
+    read = {argument: instead.get(argument, argument) for argument in law.arguments}
+
+    def function(**values: Any) -> Any:
+        arguments = {argument: values[variable] for argument, variable in read.items()}
+        return law.function(**arguments, **{key: values[key] for key in law.parameters})
+
+    function.__doc__ = label + "."
+    module = sys._getframe(1).f_globals["__name__"]
+    arguments = tuple(dict.fromkeys(read.values()))
+    return replace(law, name=name, function=function, arguments=arguments, label=label, module=module)
 
 
 def _crossing(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxsim as js
-from jaxsim.engine import System, law_check
+from jaxsim.engine import System, law_check, same_law
 from jaxsim.errors import RuleError
 from jaxsim.rules.us import system as us
 from jaxsim.rules.us.entities import Household, Person, TaxUnit
@@ -82,6 +82,23 @@ def test_circles_are_named():
 
     with pytest.raises(RuleError, match=r"circle: (one <- two <- one|two <- one <- two)"):
         made(one, two)
+
+
+def test_the_same_law_for_another_variable(sim):
+    eitc_phase_in = us().rules["eitc_phase_in"]
+    by_income = same_law(
+        eitc_phase_in, "by_income", label="Phase-in by adjusted gross income", earned_income="adjusted_gross_income"
+    )
+    with_it = sim.with_rules(by_income)
+    values = with_it.columns("by_income", "adjusted_gross_income", "eitc_qualifying_children")
+    expected = eitc_phase_in(
+        values["adjusted_gross_income"], values["eitc_qualifying_children"], sim.parameters["irs.credits.eitc"]
+    )
+    np.testing.assert_allclose(values["by_income"], expected)
+    assert by_income.label == "Phase-in by adjusted gross income"
+    assert by_income.module == __name__
+    with pytest.raises(RuleError, match="does not read wages"):
+        same_law(eitc_phase_in, "by_wages", label="Phase-in by wages", wages="tax_unit_wages")
 
 
 def test_a_rule_needs_a_docstring_and_its_parameters():

@@ -28,6 +28,8 @@ ALLOWED_UNREAD = {
     "hhs.indexing.cpi_u": "an index: it moves other parameters",
     "irs.indexing.chained_cpi": "an index: it moves other parameters",
     "irs.indexing.chained_cpi_revised": "an index: it moves other parameters",
+    "irs.indexing.chained_cpi_to_march": "an index: it moves other parameters",
+    "irs.indexing.cpi_third_quarter": "an index: it moves other parameters",
     "ssa.indexing.national_average_wage_index": "an index: it moves other parameters",
     "irs.amt.child_exemption_addition": "not modelled yet: the limit of 59(j) for children taxed at a parent's rate",
 }

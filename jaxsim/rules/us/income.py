@@ -6,7 +6,7 @@ from jaxsim.rules.us.entities import Household, TaxUnit
 
 @rule(TaxUnit)
 def market_income(
-    tax_unit_wages,
+    tax_unit_payroll_tax_wages,
     business_income,
     taxable_interest_income,
     tax_exempt_interest_income,
@@ -19,10 +19,12 @@ def market_income(
     taxable_ira_distributions,
     pension_income,
     rental_partnership_s_corp_income,
+    miscellaneous_income,
+    gambling_winnings,
 ):
-    """Money income from work, capital, pensions and alimony."""
+    """Money income from work, wages deferred into plans included, capital, pensions, alimony, prizes and gambling."""
     return (
-        tax_unit_wages
+        tax_unit_payroll_tax_wages
         + business_income
         + taxable_interest_income
         + tax_exempt_interest_income
@@ -35,6 +37,8 @@ def market_income(
         + taxable_ira_distributions
         + pension_income
         + rental_partnership_s_corp_income
+        + miscellaneous_income
+        + gambling_winnings
     )
 
 

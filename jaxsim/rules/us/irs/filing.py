@@ -1,8 +1,8 @@
 """Who files a return (26 USC 6012, 6017) or would to claim a refund."""
 
-from jaxsim.engine import of_head, of_spouse, rule
+from jaxsim.engine import of_head, of_spouse, rule, sum_of_filers
 from jaxsim.numerics import above, at_least, choose, either, equals, higher_of, pick, relu
-from jaxsim.rules.us.entities import TaxUnit
+from jaxsim.rules.us.entities import Person, TaxUnit
 from jaxsim.rules.us.inputs import JOINT, SEPARATE
 
 STANDARD = "irs.deductions.standard"
@@ -23,10 +23,31 @@ spouse_taxable_self_employment_earnings = of_spouse(
 )
 
 
-@rule(TaxUnit, reference="26 USC 61(a), 6012(c)")
-def gross_income(income_before_social_security, taxable_social_security, tax_unit_self_employment_profit):
-    """Gross income for the filing requirement: losses of a business do not reduce it."""
-    return relu(income_before_social_security + taxable_social_security + relu(-tax_unit_self_employment_profit))
+@rule(Person, reference="26 USC 61(a)(2), Treas. Reg. 1.61-3(a)")
+def person_business_loss(person_business_income):
+    """Net loss of one person from sole proprietorships and farms."""
+    return relu(-person_business_income)
+
+
+business_loss = sum_of_filers(
+    "business_loss", of="person_business_loss", to=TaxUnit, label="Net losses of sole proprietors, each filer alone"
+)
+
+
+@rule(TaxUnit, reference="26 USC 61(a), 702(c), 1366(c), 6012(a); Pub. 501, table 1")
+def gross_income(
+    income_before_social_security,
+    taxable_social_security,
+    excess_business_loss,
+    business_loss,
+    active_partnership_s_corp_income,
+    capital_gain_in_income,
+):
+    """Gross income for the filing requirement: losses of a business or on property do not reduce it."""
+    # of each source the data give the net amount, so a loss is the least by which deductions lowered it
+    losses = business_loss + relu(-active_partnership_s_corp_income) + relu(-capital_gain_in_income)
+    with_losses = income_before_social_security - excess_business_loss + taxable_social_security
+    return relu(with_losses + losses)
 
 
 @rule(

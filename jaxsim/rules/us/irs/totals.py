@@ -11,19 +11,26 @@ def tax_before_credits(regular_tax, alternative_minimum_tax, excess_advance_prem
     return regular_tax + alternative_minimum_tax + excess_advance_premium_credit
 
 
-@rule(TaxUnit, reference="26 USC 1, 26, 55, 1411")
-def income_tax_before_refundable_credits(tax_before_credits, nonrefundable_credits, net_investment_income_tax):
-    """Income tax after credits that only offset tax, with the net investment income tax."""
-    return tax_before_credits - nonrefundable_credits + net_investment_income_tax
+@rule(TaxUnit, reference="26 USC 1, 26, 55, 72(t), 1411")
+def income_tax_before_refundable_credits(
+    tax_before_credits, nonrefundable_credits, net_investment_income_tax, other_taxes
+):
+    """Income tax after credits that only offset tax, with the taxes that these credits do not offset."""
+    return tax_before_credits - nonrefundable_credits + net_investment_income_tax + other_taxes
 
 
 @rule(TaxUnit, reference="26 USC 23(a)(4), 24(d), 25A(i), 31(b), 32, 36B")
 def refundable_credits(
-    eitc, refundable_ctc, refundable_american_opportunity_credit, refundable_adoption_credit, net_premium_tax_credit
+    eitc,
+    refundable_ctc,
+    refundable_american_opportunity_credit,
+    refundable_adoption_credit,
+    net_premium_tax_credit,
+    excess_payroll_tax_withheld,
 ):
     """Credits paid even where they exceed the tax."""
-    tax_credits = eitc + refundable_ctc + refundable_american_opportunity_credit + refundable_adoption_credit
-    return tax_credits + net_premium_tax_credit
+    families = eitc + refundable_ctc + refundable_adoption_credit
+    return families + refundable_american_opportunity_credit + net_premium_tax_credit + excess_payroll_tax_withheld
 
 
 @rule(TaxUnit, reference="26 USC subtitle A, chapters 1 and 2A")
@@ -32,12 +39,18 @@ def income_tax(income_tax_before_refundable_credits, refundable_credits):
     return income_tax_before_refundable_credits - refundable_credits
 
 
-@rule(TaxUnit, reference="26 USC 3101, 1401")
+@rule(TaxUnit, reference="26 USC 3101, 1401, 6413(c)")
 def employee_payroll_tax(
-    tax_unit_employee_social_security_tax, employee_medicare_tax, self_employment_tax, additional_medicare_tax
+    tax_unit_employee_social_security_tax,
+    excess_payroll_tax_withheld,
+    employee_medicare_tax,
+    self_employment_tax,
+    additional_medicare_tax,
 ):
     """Payroll taxes the filers pay themselves: the employee's part, self-employment and additional Medicare tax."""
-    return tax_unit_employee_social_security_tax + employee_medicare_tax + self_employment_tax + additional_medicare_tax
+    # what several employers withhold above the tax of one is paid here and credited against income tax (31(b))
+    social_security = tax_unit_employee_social_security_tax + excess_payroll_tax_withheld
+    return social_security + employee_medicare_tax + self_employment_tax + additional_medicare_tax
 
 
 @rule(TaxUnit, reference="26 USC 3111")

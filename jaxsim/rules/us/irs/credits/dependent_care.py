@@ -45,11 +45,15 @@ def care_earned_income_limit(
     return head - joint * relu(head - spouse)
 
 
-@rule(TaxUnit, parameters=PATH, reference="26 USC 21(b)(2), (c) and (d)(1)")
-def creditable_care_expense(care_expense, care_qualifying_persons, care_earned_income_limit, p):
-    """Care expenses within the limits by number of persons cared for and by earned income."""
-    limit = pick(p.expense_limit, care_qualifying_persons)
-    return lower_of(lower_of(limit, care_expense), care_earned_income_limit)
+@rule(TaxUnit, parameters=PATH, reference="26 USC 21(b)(2), (c) and (d)(1), 129(e)(7); Form 2441 lines 27 to 31")
+def creditable_care_expense(
+    care_expense, excluded_dependent_care_benefits, care_qualifying_persons, care_earned_income_limit, p
+):
+    """Care expenses within the limits by number of persons cared for and by earned income, net of benefits."""
+    # benefits that are no income lower both the expenses and the limit on them
+    limit = relu(pick(p.expense_limit, care_qualifying_persons) - excluded_dependent_care_benefits)
+    expense = relu(care_expense - excluded_dependent_care_benefits)
+    return lower_of(lower_of(limit, expense), care_earned_income_limit)
 
 
 @rule(TaxUnit, parameters=PATH, unit="/1", reference="26 USC 21(a)(2)")

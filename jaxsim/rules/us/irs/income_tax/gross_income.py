@@ -1,4 +1,4 @@
-"""Gross income, adjustments and adjusted gross income (26 USC 61, 62)."""
+"""Gross income and adjusted gross income (26 USC 61, 62)."""
 
 from jaxsim.engine import rule, sum_of_filers
 from jaxsim.rules.us.entities import Person, TaxUnit
@@ -18,98 +18,39 @@ business_income = sum_of_filers(
 )
 
 
-@rule(TaxUnit, reference="26 USC 61(a), 71 (before repeal), 72, 85, 408(d)")
+@rule(TaxUnit, reference="26 USC 61(a), 71 (before repeal), 72, 74, 85, 129(a), 165(d), 408(d), 461(l)")
 def income_before_social_security(
     tax_unit_wages,
+    taxable_dependent_care_benefits,
     business_income,
+    excess_business_loss,
     taxable_interest_income,
     ordinary_dividend_income,
     capital_gain_in_income,
     other_net_gain,
     state_tax_refund,
-    alimony_income,
+    taxable_alimony_income,
     taxable_ira_distributions,
     taxable_pension_income,
     rental_partnership_s_corp_income,
     unemployment_compensation,
+    gambling_winnings,
+    miscellaneous_income,
 ):
-    """Income from all taxable sources but Social Security, losses included."""
-    return (
-        tax_unit_wages
-        + business_income
-        + taxable_interest_income
+    """Income from all taxable sources but Social Security, losses included as far as they are deducted."""
+    work = tax_unit_wages + taxable_dependent_care_benefits + business_income + excess_business_loss
+    capital = (
+        taxable_interest_income
         + ordinary_dividend_income
         + capital_gain_in_income
         + other_net_gain
-        + state_tax_refund
-        + alimony_income
-        + taxable_ira_distributions
-        + taxable_pension_income
         + rental_partnership_s_corp_income
-        + unemployment_compensation
     )
-
-
-@rule(TaxUnit, reference="26 USC 62(a)(2)(D)")
-def educator_expense_deduction(reported_educator_expense_deduction):
-    """Deduction for educator expenses."""
-    return reported_educator_expense_deduction
-
-
-@rule(TaxUnit, reference="26 USC 223")
-def health_savings_account_deduction(reported_health_savings_account_deduction):
-    """Deduction for health savings accounts."""
-    return reported_health_savings_account_deduction
-
-
-@rule(TaxUnit, reference="26 USC 404")
-def self_employed_pension_deduction(reported_self_employed_pension_deduction):
-    """Deduction for plans of the self-employed."""
-    return reported_self_employed_pension_deduction
-
-
-@rule(TaxUnit, reference="26 USC 162(l)")
-def self_employed_health_insurance_deduction(reported_self_employed_health_insurance_deduction):
-    """Deduction for health insurance of the self-employed."""
-    return reported_self_employed_health_insurance_deduction
-
-
-@rule(TaxUnit, reference="26 USC 219")
-def ira_deduction(reported_ira_deduction):
-    """Deduction for individual retirement arrangements."""
-    return reported_ira_deduction
-
-
-@rule(TaxUnit, reference="26 USC 221")
-def student_loan_interest_deduction(reported_student_loan_interest_deduction):
-    """Deduction for student loan interest."""
-    return reported_student_loan_interest_deduction
-
-
-@rule(TaxUnit, reference="26 USC 62(a)")
-def adjustments(
-    self_employment_tax_deduction,
-    educator_expense_deduction,
-    health_savings_account_deduction,
-    self_employed_pension_deduction,
-    self_employed_health_insurance_deduction,
-    early_withdrawal_penalty,
-    alimony_paid,
-    ira_deduction,
-    student_loan_interest_deduction,
-):
-    """Deductions from gross income: half of the self-employment tax, others as reported."""
-    return (
-        self_employment_tax_deduction
-        + educator_expense_deduction
-        + health_savings_account_deduction
-        + self_employed_pension_deduction
-        + self_employed_health_insurance_deduction
-        + early_withdrawal_penalty
-        + alimony_paid
-        + ira_deduction
-        + student_loan_interest_deduction
+    pensions = taxable_ira_distributions + taxable_pension_income
+    other = (
+        state_tax_refund + taxable_alimony_income + unemployment_compensation + gambling_winnings + miscellaneous_income
     )
+    return work + capital + pensions + other
 
 
 @rule(TaxUnit, reference="26 USC 62(a)")

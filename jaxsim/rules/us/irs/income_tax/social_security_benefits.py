@@ -1,6 +1,6 @@
 """Social Security benefits included in gross income (26 USC 86)."""
 
-from jaxsim.engine import rule
+from jaxsim.engine import rule, same_law
 from jaxsim.numerics import choose, equals, lower_of, pick, relu
 from jaxsim.rules.us.entities import TaxUnit
 from jaxsim.rules.us.inputs import SEPARATE, SINGLE
@@ -11,14 +11,13 @@ PATH = "irs.income_tax.social_security_benefits"
 @rule(TaxUnit, parameters=PATH, reference="26 USC 86(b)(1)(A) and (2)")
 def social_security_provisional_income(
     income_before_social_security,
-    adjustments,
-    student_loan_interest_deduction,
+    adjustments_before_student_loan_interest,
     tax_exempt_interest_income,
     social_security,
     p,
 ):
-    """Modified adjusted gross income plus half of the benefits; student loan interest is added back."""
-    modified = income_before_social_security - adjustments + student_loan_interest_deduction
+    """Modified adjusted gross income, for which student loan interest is not deducted, plus half of the benefits."""
+    modified = income_before_social_security - adjustments_before_student_loan_interest
     return modified + tax_exempt_interest_income + p.benefit_share_in_modified_income * social_security
 
 
@@ -34,3 +33,17 @@ def taxable_social_security(
     first = p.base_rate * lower_of(lower_of(above_base, social_security), adjusted - base)
     second = p.additional_rate * relu(social_security_provisional_income - adjusted)
     return lower_of(first + second, p.additional_rate * social_security)
+
+
+provisional_income_before_ira_deduction = same_law(
+    social_security_provisional_income,
+    "provisional_income_before_ira_deduction",
+    label="Modified adjusted gross income with half of the benefits, as if there were no IRA deduction",
+    adjustments_before_student_loan_interest="adjustments_before_ira_deduction",
+)
+taxable_social_security_before_ira_deduction = same_law(
+    taxable_social_security,
+    "taxable_social_security_before_ira_deduction",
+    label="Taxable part of the benefits as if there were no IRA deduction",
+    social_security_provisional_income="provisional_income_before_ira_deduction",
+)

@@ -8,29 +8,29 @@ PATH = "irs.payroll.medicare"
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 3101(b)(1)")
-def employee_medicare_tax(tax_unit_wages, p):
+def employee_medicare_tax(tax_unit_payroll_tax_wages, p):
     """Employee's Medicare tax, without the additional tax."""
-    return p.employee_rate * tax_unit_wages
+    return p.employee_rate * tax_unit_payroll_tax_wages
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 3111(b)")
-def employer_medicare_tax(tax_unit_wages, p):
+def employer_medicare_tax(tax_unit_payroll_tax_wages, p):
     """Employer's Medicare tax."""
-    return p.employer_rate * tax_unit_wages
+    return p.employer_rate * tax_unit_payroll_tax_wages
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 3101(b)(2)")
-def additional_medicare_tax_on_wages(tax_unit_wages, filing_status, p):
+def additional_medicare_tax_on_wages(tax_unit_payroll_tax_wages, filing_status, p):
     """Additional Medicare tax on wages above the threshold of the return."""
-    return p.additional.rate * relu(tax_unit_wages - pick(p.additional.threshold, filing_status))
+    return p.additional.rate * relu(tax_unit_payroll_tax_wages - pick(p.additional.threshold, filing_status))
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 1401(b)(2)")
 def additional_medicare_tax_on_self_employment(
-    tax_unit_taxable_self_employment_earnings, tax_unit_wages, filing_status, p
+    tax_unit_taxable_self_employment_earnings, tax_unit_payroll_tax_wages, filing_status, p
 ):
     """Additional Medicare tax on self-employment income above the threshold less wages."""
-    room = relu(pick(p.additional.threshold, filing_status) - tax_unit_wages)
+    room = relu(pick(p.additional.threshold, filing_status) - tax_unit_payroll_tax_wages)
     return p.additional.rate * relu(tax_unit_taxable_self_employment_earnings - room)
 
 

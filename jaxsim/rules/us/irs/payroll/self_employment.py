@@ -72,9 +72,15 @@ def self_employment_tax_deduction(self_employment_tax, p):
 
 
 @rule(TaxUnit, reference="26 USC 32(c)(2)(A), Treas. Reg. 1.32-2(c)(2)")
-def earned_income(tax_unit_wages, tax_unit_self_employment_profit, self_employment_tax_deduction):
-    """Wages plus self-employment profit or loss, less half of the self-employment tax, if positive."""
-    net = tax_unit_wages + tax_unit_self_employment_profit - self_employment_tax_deduction
+def earned_income(
+    tax_unit_wages,
+    taxable_dependent_care_benefits,
+    tax_unit_self_employment_profit,
+    self_employment_tax_deduction,
+):
+    """Wages in gross income plus self-employment profit or loss, less half of the self-employment tax, if positive."""
+    wages = tax_unit_wages + taxable_dependent_care_benefits
+    net = wages + tax_unit_self_employment_profit - self_employment_tax_deduction
     return higher_of(net, 0.0)  # with the slope of a first dollar
 
 
