@@ -28,7 +28,7 @@ def alternative_minimum_income_before_addition(
     # 151(d)(5)(C) (Form 6251 for 2025, line 1a, leaves it out too).
     # Allowed: itemized deductions without the limits of section 68 (56(b)(1)(E)), gifts of non-itemizers (170(p),
     # no part of the standard deduction), tips and overtime pay (224 and 225, which 56 does not name), interest on
-    # vehicles (56(b)(1)(C) applies 163(h) with its paragraph (4)) and qualified business income as for the regular
+    # vehicles (56(b)(1)(B) applies 163(h) with its paragraph (4)) and qualified business income as for the regular
     # tax (199A(f)(2)). Interest on debt of homes is of debt incurred to acquire them, as 56(e) demands.
     # Recovered taxes are no income (56(b)(1)(C)).
     itemized = itemized_deductions_before_limit - state_and_local_tax_deduction - miscellaneous_deduction

@@ -4,7 +4,7 @@ Modified adjusted gross income is adjusted gross income.
 """
 
 from jaxsim.engine import rule
-from jaxsim.numerics import lower_of, pick, relu, round_up
+from jaxsim.numerics import higher_of, lower_of, pick, relu, round_up
 from jaxsim.rules.us.entities import TaxUnit
 
 
@@ -17,4 +17,4 @@ def auto_loan_interest_deduction(qualified_vehicle_loan_interest, adjusted_gross
     """Interest up to a limit, reduced for each step of income, begun or full, above a threshold."""
     excess = adjusted_gross_income - pick(p.phase_out.threshold, filing_status)
     reduction = p.phase_out.rate * relu(round_up(excess, to=p.phase_out.increment))
-    return relu(lower_of(qualified_vehicle_loan_interest, p.limit) - reduction)
+    return higher_of(lower_of(p.limit, qualified_vehicle_loan_interest) - reduction, 0.0)

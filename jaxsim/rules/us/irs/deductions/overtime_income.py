@@ -4,7 +4,7 @@ The need for a Social Security number is not modelled. Modified adjusted gross i
 """
 
 from jaxsim.engine import rule
-from jaxsim.numerics import equals, lower_of, pick, relu, round_down
+from jaxsim.numerics import equals, higher_of, lower_of, pick, relu, round_down
 from jaxsim.rules.us.entities import TaxUnit
 from jaxsim.rules.us.inputs import SEPARATE
 
@@ -18,5 +18,5 @@ def overtime_income_deduction(qualified_overtime_compensation, adjusted_gross_in
     """Overtime pay up to a limit, reduced for each full step of income above a threshold; none for separate filers."""
     excess = adjusted_gross_income - pick(p.phase_out.threshold, filing_status)
     reduction = p.phase_out.rate * relu(round_down(excess, to=p.phase_out.increment))
-    within = lower_of(qualified_overtime_compensation, pick(p.limit, filing_status))
-    return relu(within - reduction) * (1 - equals(filing_status, SEPARATE))
+    within = lower_of(pick(p.limit, filing_status), qualified_overtime_compensation)
+    return higher_of(within - reduction, 0.0) * (1 - equals(filing_status, SEPARATE))

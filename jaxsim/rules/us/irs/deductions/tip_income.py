@@ -5,7 +5,7 @@ not modelled. Modified adjusted gross income is adjusted gross income.
 """
 
 from jaxsim.engine import rule
-from jaxsim.numerics import equals, lower_of, pick, relu, round_down
+from jaxsim.numerics import equals, higher_of, lower_of, pick, relu, round_down
 from jaxsim.rules.us.entities import TaxUnit
 from jaxsim.rules.us.inputs import SEPARATE
 
@@ -17,4 +17,6 @@ def tip_income_deduction(qualified_tips, adjusted_gross_income, filing_status, p
     """Tips up to a limit, reduced for each full step of income above a threshold; none for separate filers."""
     excess = adjusted_gross_income - pick(p.phase_out.threshold, filing_status)
     reduction = p.phase_out.rate * relu(round_down(excess, to=p.phase_out.increment))
-    return relu(lower_of(qualified_tips, p.limit) - reduction) * (1 - equals(filing_status, SEPARATE))
+    # with the slope of a first dollar of tips, but not where the limit is 0
+    allowed = higher_of(lower_of(p.limit, qualified_tips) - reduction, 0.0)
+    return allowed * (1 - equals(filing_status, SEPARATE))

@@ -46,8 +46,8 @@ def net_investment_income_for_interest(
 ):
     """Interest, dividends and gains that are not taxed at preferential rates, with gains elected to count as such."""
     # investment expenses are miscellaneous itemized deductions and not allowed; gains of business property do not count
-    net_gain = relu(short_term_capital_gains + net_long_term_gain)
-    net_capital_gain = relu(net_long_term_gain - relu(-short_term_capital_gains))
+    net_gain = higher_of(short_term_capital_gains + net_long_term_gain, 0.0)
+    net_capital_gain = higher_of(net_long_term_gain - relu(-short_term_capital_gains), 0.0)
     preferential = net_capital_gain + qualified_dividend_income
     return (
         taxable_interest_income
