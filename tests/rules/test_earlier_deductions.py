@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import jaxsim as js
-from jaxsim.errors import InputError
 from jaxsim.parameter_files import load_law
 
 LIMITATION = "irs.deductions.itemized.limitation"
@@ -146,8 +145,3 @@ def test_first_short_term_gain_makes_room_for_investment_interest() -> None:
     home = js.household(adults=[{"age": 40}], year=2026, investment_interest_expense=1_000)
     assert home.input_derivative("investment_interest_deduction", "short_term_capital_gains").iloc[0] == 1
     assert home.input_derivative("investment_interest_deduction", "long_term_capital_gains").iloc[0] == 0
-
-
-def test_gifts_of_property_with_gain_are_a_part_of_other_gifts() -> None:
-    with pytest.raises(InputError, match="noncash_charity"):
-        js.household(adults=[{"age": 40}], year=2026, noncash_charity=100, capital_gain_property_gifts=200)

@@ -79,7 +79,6 @@ def check_units(population: Population, source: str) -> None:
     for part, whole in (
         ("qualified_dividend_income", "ordinary_dividend_income"),
         ("taxable_pension_income", "pension_income"),
-        ("capital_gain_property_gifts", "noncash_charity"),
         ("ctc_qualifying_children", "dependents"),
     ):
         wrong = np.flatnonzero(table[part] > table[whole] + 0.01)

@@ -12,7 +12,8 @@ def charitable_deduction(cash_charity, noncash_charity, capital_gain_property_gi
     cash = lower_of(cash_charity, p.ceiling_rate * base)
     # (G)(iii)(II): the ceiling of other gifts is lowered by the cash allowed; (C)(i): property with gain comes last
     room = relu(p.noncash_ceiling_rate * base - cash)
-    ordinary = lower_of(higher_of(noncash_charity - capital_gain_property_gifts, 0.0), room)
-    with_gain = lower_of(capital_gain_property_gifts, lower_of(room - ordinary, p.capital_gain_ceiling_rate * base))
+    property_with_gain = lower_of(capital_gain_property_gifts, noncash_charity)  # it is a part of them
+    ordinary = lower_of(noncash_charity - property_with_gain, room)
+    with_gain = lower_of(property_with_gain, lower_of(room - ordinary, p.capital_gain_ceiling_rate * base))
     # (I): the floor is under gifts "otherwise allowable"; its order matters only for what is carried forward
     return higher_of(cash + ordinary + with_gain - p.floor_rate * base, 0.0)
