@@ -339,9 +339,9 @@ def charitable_deduction(cash_charity, noncash_charity, adjusted_gross_income, p
 
 
 def order_of_gifts(case: Case) -> Departure:
-    """Tax-Calculator takes the floor of 2026 from both kinds of gifts in proportion and puts all gifts under the
-    ceiling of 60 percent. By the law the floor is first absorbed by gifts other than cash, and these are allowed
-    only as far as gifts of cash leave room below their own lower ceiling."""
+    """Tax-Calculator takes the floor of 2026 from both kinds of gifts in proportion and puts all gifts that are left
+    under the ceiling of 60 percent. By the law gifts other than cash are allowed only as far as gifts of cash leave
+    room below their own lower ceiling, and the floor comes off what the ceilings allow."""
     return Departure(
         "Floor and ceilings of gifts", "26 USC 170(b)(1)(A), (G) and (I)", JAXSIM, rules=(charitable_deduction,)
     )
@@ -392,12 +392,12 @@ def taxable_income_before_qbi_deduction(
     itemized_deductions_before_limit,
     standard_deduction,
     nonitemizer_charitable_deduction,
-    senior_deduction,
+    deductions_beside_itemizing,
 ):
     """Taxable income with the deduction taken, before the deduction for business income."""
     standard = standard_deduction + nonitemizer_charitable_deduction
     deduction = choose(itemizes, itemized_deductions_before_limit, standard)
-    return relu(adjusted_gross_income - deduction - senior_deduction)
+    return relu(adjusted_gross_income - deduction - deductions_beside_itemizing)
 
 
 @js.rule(TaxUnit, unit="flag")

@@ -15,18 +15,26 @@ def alternative_minimum_income_before_addition(
     itemizes,
     itemized_deductions_before_limit,
     state_and_local_tax_deduction,
+    miscellaneous_deduction,
     nonitemizer_charitable_deduction,
+    tip_income_deduction,
+    overtime_income_deduction,
+    auto_loan_interest_deduction,
     qbi_deduction,
 ):
     """Adjusted gross income less what the minimum tax allows of refunds and deductions; it may be negative."""
-    # Not allowed: taxes (56(b)(1)(A)(ii)), the standard deduction and the deductions of section 151 (56(b)(1)(D)),
-    # among them the one for seniors, which stands in 151(d)(5)(C) (Form 6251 for 2025, line 1a, leaves it out too).
-    # Allowed: itemized deductions without the limit of section 68 (56(b)(1)(E)), gifts of non-itemizers (170(p),
-    # no part of the standard deduction) and qualified business income as for the regular tax (199A(f)(2)).
+    # Not allowed: taxes (56(b)(1)(A)(ii)), miscellaneous itemized deductions ((A)(i)), the standard deduction and the
+    # deductions of section 151 (56(b)(1)(D)): personal exemptions and the one for seniors, which stands in
+    # 151(d)(5)(C) (Form 6251 for 2025, line 1a, leaves it out too).
+    # Allowed: itemized deductions without the limits of section 68 (56(b)(1)(E)), gifts of non-itemizers (170(p),
+    # no part of the standard deduction), tips and overtime pay (224 and 225, which 56 does not name), interest on
+    # vehicles (56(b)(1)(B) applies 163(h) with its paragraph (4)) and qualified business income as for the regular
+    # tax (199A(f)(2)). Interest on debt of homes is of debt incurred to acquire them, as 56(e) demands.
     # Recovered taxes are no income (56(b)(1)(C)).
-    itemized = itemized_deductions_before_limit - state_and_local_tax_deduction
+    itemized = itemized_deductions_before_limit - state_and_local_tax_deduction - miscellaneous_deduction
+    beside = tip_income_deduction + overtime_income_deduction + auto_loan_interest_deduction + qbi_deduction
     allowed = choose(itemizes, itemized, nonitemizer_charitable_deduction)
-    return adjusted_gross_income - state_tax_refund - allowed - qbi_deduction
+    return adjusted_gross_income - state_tax_refund - allowed - beside
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 55(d)(1), (2) and (4)")

@@ -7,21 +7,23 @@ from jaxsim.rules.us.entities import TaxUnit
 PATH = "irs.deductions.qbi"
 
 
-@rule(TaxUnit, reference="26 USC 199A(c), Treas. Reg. 1.199A-3(b)(1)(vi)")
+@rule(TaxUnit, reference="26 USC 199A(c)(1) and (2), Treas. Reg. 1.199A-3(b)(1)(vi)")
 def qualified_business_income(
     business_income,
     active_partnership_s_corp_income,
     self_employment_tax_deduction,
     self_employed_pension_deduction,
     self_employed_health_insurance_deduction,
+    qbi_loss_carryforward,
 ):
-    """Profit of sole proprietorships, farms and active partnerships less the deductions it gives rise to."""
+    """Profit of businesses less the deductions it gives rise to and losses carried from earlier years."""
     net = (
         business_income
         + active_partnership_s_corp_income
         - self_employment_tax_deduction
         - self_employed_pension_deduction
         - self_employed_health_insurance_deduction
+        - qbi_loss_carryforward
     )
     return higher_of(net, 0.0)  # unlike relu with the slope of a first dollar of profit
 
@@ -62,14 +64,20 @@ def qbi_wage_and_property_limit(business_w2_wages, business_property, p):
     return higher_of(by_wages, by_property)
 
 
-@rule(TaxUnit, parameters=PATH, reference="26 USC 199A(b)(2) and (3)")
+@rule(TaxUnit, parameters=PATH, reference="26 USC 199A(b)(1) to (3), Treas. Reg. 1.199A-1(c)(2)(ii)")
 def combined_qbi_amount(
-    qualified_business_income, qbi_wage_and_property_limit, qbi_phase_in_share, qbi_applicable_share, p
+    qualified_business_income,
+    qbi_wage_and_property_limit,
+    qbi_phase_in_share,
+    qbi_applicable_share,
+    qualified_reit_and_ptp_income,
+    p,
 ):
-    """A fifth of qualified business income, within the wage and property limit as that phases in."""
+    """A fifth of business income, within the wage limit as it phases in, and of REIT and partnership income."""
     full = p.rate * qualified_business_income * qbi_applicable_share
     limited = lower_of(qbi_wage_and_property_limit * qbi_applicable_share, full)
-    return choose(qbi_phase_in_share, limited, full)
+    # a loss of publicly traded partnerships is carried forward by itself and takes nothing from business income
+    return choose(qbi_phase_in_share, limited, full) + p.rate * higher_of(qualified_reit_and_ptp_income, 0.0)
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 199A(a) and (i)")

@@ -54,5 +54,7 @@ def standard_deduction(basic_standard_deduction, additional_standard_deduction, 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 170(p)")
 def nonitemizer_charitable_deduction(cash_charity, filing_status, p):
-    """Gifts of cash that may be deducted without itemizing."""
+    """Gifts of cash to public charities that may be deducted without itemizing."""
+    # the floor of 170(b)(1)(I) does not apply to them; the ceiling of 60 percent, which would bind only at incomes
+    # below 1,667 dollars (3,334 joint), is left out
     return lower_of(pick(p.nonitemizer_charity, filing_status), cash_charity)

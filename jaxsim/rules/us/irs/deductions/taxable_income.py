@@ -1,4 +1,9 @@
-"""Taxable income (26 USC 63)."""
+"""Taxable income (26 USC 63).
+
+The choice to itemize is the filer's (63(e)(1)). Here whoever has more itemized deductions than the standard deduction
+and the gifts of non-itemizers takes them, and nobody else; whether the minimum tax would make the other choice better
+is not looked at.
+"""
 
 from jaxsim.engine import rule
 from jaxsim.numerics import above, higher_of, relu
@@ -18,9 +23,21 @@ def itemizes(itemized_deductions, standard_deduction, nonitemizer_charitable_ded
 
 
 @rule(TaxUnit, reference="26 USC 63(b)(2) and (5) to (7), (d)")
-def deductions_beside_itemizing(senior_deduction):
+def deductions_beside_itemizing(
+    personal_exemption_deduction,
+    senior_deduction,
+    tip_income_deduction,
+    overtime_income_deduction,
+    auto_loan_interest_deduction,
+):
     """Deductions allowed beside the standard deduction or the itemized ones, without that for business income."""
-    return senior_deduction
+    return (
+        personal_exemption_deduction
+        + senior_deduction
+        + tip_income_deduction
+        + overtime_income_deduction
+        + auto_loan_interest_deduction
+    )
 
 
 @rule(TaxUnit, reference="26 USC 63(a) and (b)")
