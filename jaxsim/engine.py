@@ -147,6 +147,39 @@ def rule(
     return decorate
 
 
+def rule_on(rule: Rule, name: str, *, label: str, reference: str = "", **instead: str) -> Rule:
+    """A variable computed as `rule` computes its own, from other variables in place of some of its arguments.
+
+    Args:
+        rule: the rule, whose function and parameters serve again.
+        name: name of the new variable.
+        label: what it is.
+        reference: the section of law; that of the rule by default.
+        **instead: by argument of the rule, the variable read in its place.
+    """
+    unknown = set(instead) - set(rule.arguments)
+    if unknown:
+        raise RuleError(f"{name} replaces {sorted(unknown)}, which the rule {rule.name} does not take")
+    variable_of = {argument: instead.get(argument, argument) for argument in rule.arguments}
+
+    def function(**values: Any) -> Any:
+        arguments = {argument: values[variable] for argument, variable in variable_of.items()}
+        return rule.function(**arguments, **{key: values[key] for key in rule.parameters})
+
+    function.__doc__ = label + "."
+    return Rule(
+        name=name,
+        entity=rule.entity,
+        function=function,
+        arguments=tuple(dict.fromkeys(variable_of.values())),
+        parameters=rule.parameters,
+        unit=rule.unit,
+        reference=reference or rule.reference,
+        label=label,
+        module=sys._getframe(1).f_globals["__name__"],
+    )
+
+
 def _crossing(
     name: str,
     of: str,
@@ -382,13 +415,19 @@ class _Watched:
         return child
 
 
-def collect(package: ModuleType) -> list[Rule]:
-    """All rules in the modules of a package: a new file needs no registration."""
+def collect(package: ModuleType, option: str = "") -> list[Rule]:
+    """All rules in the modules of a package: a new file needs no registration.
+
+    A module that names an `OPTION` holds rules that replace others when the option is asked for: it is left out,
+    or with `option` only such modules are read.
+    """
     found: dict[int, Rule] = {}
     modules = [package] + [
         importlib.import_module(info.name) for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
     for module in modules:
+        if getattr(module, "OPTION", "") != option:
+            continue
         for value in vars(module).values():
             for one in value if isinstance(value, tuple) else (value,):
                 if isinstance(one, Rule) and one.module == module.__name__:
