@@ -82,7 +82,13 @@ def _print_table(console: Any, title: str, frame: Any, formats: dict[str, str], 
     console.print()
 
 
+_tables = click.option(
+    "--tables", is_flag=True, help="Tax and earned income credit by the tables of the forms, in steps of income."
+)
+
+
 def _with_population(command: Callable[..., Any]) -> Callable[..., Any]:
+    @_tables
     @click.option("--population", "-p", default="cps_sample", show_default=True,
                   help="cps_sample, cps (the whole file), or a file or folder.")  # fmt: skip
     @click.option("--data-year", type=int, help="Year of the amounts in a file that does not say it; they are aged.")
@@ -99,12 +105,14 @@ def _with_population(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and plots.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
 @_with_population
-def demo(amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool) -> None:
+def demo(
+    amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool, tables: bool
+) -> None:
     """Score a larger child tax credit on real households, with the gradient of its cost."""
     from jaxsim.reform import Reform
 
     reform = Reform({"irs.credits.ctc.amount": amount}, name=f"Child tax credit of ${amount:,.0f}")
-    _score(reform, population, year, data_year, out, show_all, gradient=True)
+    _score(reform, population, year, data_year, out, show_all, gradient=True, tables=tables)
 
 
 @cli.command()
@@ -121,15 +129,23 @@ def run(
     out: Path | None,
     gradient: bool,
     show_all: bool,
+    tables: bool,
 ) -> None:
     """Score REFORM, a YAML or JSON file of parameter paths or a Tax-Calculator reform."""
     from jaxsim.reform import Reform
 
-    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient)
+    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient, tables)
 
 
 def _score(
-    reform: Any, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool, gradient: bool
+    reform: Any,
+    population: str,
+    year: int,
+    data_year: int | None,
+    out: Path | None,
+    show_all: bool,
+    gradient: bool,
+    tables: bool,
 ) -> None:
     started = time.perf_counter()
     if out is not None:
@@ -139,7 +155,7 @@ def _score(
         from jaxsim.data import load_population
         from jaxsim.simulation import Simulation
 
-        sim = Simulation(load_population(population, year=data_year), year)
+        sim = Simulation(load_population(population, year=data_year), year, tables=tables)
         reformed = sim.with_reform(reform)
     with console.status("Computing the impact ..."):
         impact = sim.impact(reform)
@@ -241,7 +257,8 @@ def _write_results(out: Path, impact: Any, table: Any) -> None:
 @click.option("--year", "-y", type=int, required=True, help="Tax year: the amounts are of this year, nothing is aged.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help=".csv, .csv.gz or .parquet")
 @click.option("--reform", type=click.Path(path_type=Path), help="A reform file.")
-def calc(source: Path, form: str, year: int, out: Path, reform: Path | None) -> None:
+@_tables
+def calc(source: Path, form: str, year: int, out: Path, reform: Path | None, tables: bool) -> None:
     """Compute the taxes of every unit in IN and write them to OUT in the format's output names.
 
     Exact law, amounts as they are in year, and everyone claims what the law gives them.
@@ -254,7 +271,7 @@ def calc(source: Path, form: str, year: int, out: Path, reform: Path | None) -> 
 
     population = load_population(source, year=year, format=form)
     law_change = Reform.from_file(reform) if reform is not None else None
-    sim = Simulation(population, year, reform=law_change, age=False)
+    sim = Simulation(population, year, reform=law_change, age=False, tables=tables)
     table = output(sim, form)
     write_table(table, out)
     unused = population.card.get("unused columns") or []
@@ -319,7 +336,7 @@ def params_show(path: str, plot: Path | None) -> None:
 @_with_population
 def explain(
     variable: str, adults: tuple[str, ...], children: tuple[float, ...], inputs: tuple[str, ...], state: str | None,
-    household_id: int | None, depth: int | None, population: str, year: int, data_year: int | None,
+    household_id: int | None, depth: int | None, population: str, year: int, data_year: int | None, tables: bool,
 ) -> None:  # fmt: skip
     """How VARIABLE comes about for a household: rules, values, parameters and citations."""
     from jaxsim.data import load_population
@@ -332,9 +349,11 @@ def explain(
         raise click.UsageError("--child, --input and --state describe a household: give its adults with --adult")
     if adults:
         unit = _assignments(inputs)
-        sim = household([_assignments(a.split(",")) for a in adults], list(children), year=year, state=state, **unit)
+        sim = household(
+            [_assignments(a.split(",")) for a in adults], list(children), year=year, state=state, tables=tables, **unit
+        )
     else:
-        sim = Simulation(load_population(population, year=data_year), year)
+        sim = Simulation(load_population(population, year=data_year), year, tables=tables)
     told = sim.explain(variable, household_id)
     for level, text in told.lines(depth):
         click.echo("  " * level + text)

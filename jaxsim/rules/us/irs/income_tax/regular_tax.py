@@ -14,13 +14,20 @@ RATES = "irs.income_tax.rates"
 FIRST_BRACKET_ABOVE_25_PERCENT = 4  # counted from 0: 10, 12, 22 and 24 percent lie below
 
 
-@rule(TaxUnit, parameters=RATES, reference="26 USC 1(h)(1)(A)")
-def ordinary_taxable_income(taxable_income, adjusted_net_capital_gain, preferential_income, filing_status, p):
+@rule(TaxUnit, parameters=RATES, reference="26 USC 1(h)(1)(A)(ii)(I)")
+def room_below_25_percent(taxable_income, preferential_income, filing_status, p):
+    """What ordinary income leaves of the brackets below 25 percent."""
+    return relu(
+        pick(p.threshold[FIRST_BRACKET_ABOVE_25_PERCENT], filing_status) - relu(taxable_income - preferential_income)
+    )
+
+
+@rule(TaxUnit, reference="26 USC 1(h)(1)(A)")
+def ordinary_taxable_income(taxable_income, adjusted_net_capital_gain, preferential_income, room_below_25_percent):
     """Taxable income taxed by the schedule: all but net gain, with the groups that fit below 25 percent."""
     without_gain = relu(taxable_income - preferential_income)
     groups = relu(taxable_income - adjusted_net_capital_gain) - without_gain
-    room = relu(pick(p.threshold[FIRST_BRACKET_ABOVE_25_PERCENT], filing_status) - without_gain)
-    return without_gain + lower_of(room, groups)
+    return without_gain + lower_of(room_below_25_percent, groups)
 
 
 @rule(TaxUnit, parameters=RATES, reference="26 USC 1(h)(1)(A), 1(j)(2)")
@@ -36,6 +43,7 @@ def capital_gains_tax(
     adjusted_net_capital_gain,
     preferential_income,
     section_1250_gain_in_net_gain,
+    room_below_25_percent,
     filing_status,
     p,
 ):
@@ -44,8 +52,9 @@ def capital_gains_tax(
     on_gain = schedule(ordinary_taxable_income + gain, p.rate, p.threshold, filing_status) - schedule(
         ordinary_taxable_income, p.rate, p.threshold, filing_status
     )
-    taxed_as_ordinary = relu(ordinary_taxable_income + preferential_income - taxable_income)
-    at_25_percent = relu(section_1250_gain_in_net_gain - taxed_as_ordinary)
+    # deductions that reach into net gain, and the room, are used by the 25 percent group first (1(h)(1)(E)(ii))
+    used = relu(preferential_income - taxable_income) + room_below_25_percent
+    at_25_percent = higher_of(section_1250_gain_in_net_gain - used, 0.0)
     at_28_percent = taxable_income - ordinary_taxable_income - gain - at_25_percent
     return on_gain + p.section_1250_rate * at_25_percent + p.collectibles_rate * at_28_percent
 

@@ -116,6 +116,7 @@ RULES = tuple(
     )
     for whose, who, status, reference in INCOMES
     for computed in (
+        own.room_below_25_percent,
         own.ordinary_taxable_income,
         own.tax_on_ordinary_income,
         own.capital_gains_tax,
