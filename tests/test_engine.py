@@ -144,3 +144,27 @@ def test_rules_note_what_they_read():
     assert us().leaves_read("ctc_phase_out", tree) == {
         f"irs.credits.ctc.phase_out.{leaf}" for leaf in ("threshold", "rate", "increment")
     }
+
+
+def test_a_rule_on_other_variables():
+    from jaxsim.engine import rule_on
+    from jaxsim.rules.us.irs.credits.ctc import ctc_for_children
+
+    other = rule_on(ctc_for_children, "credit_for_small", label="Credit", ctc_qualifying_children="children_under_6")
+    assert other.arguments == ("children_under_6",)
+    assert (other.name, other.label, other.module) == ("credit_for_small", "Credit", __name__)
+    assert (other.reference, other.unit) == (ctc_for_children.reference, ctc_for_children.unit)
+    p = js.load_law().in_year(2026)["irs.credits.ctc"]
+    assert other(children_under_6=3.0, p=p) == 6600
+    with pytest.raises(RuleError, match="age"):
+        rule_on(ctc_for_children, "wrong", label="Wrong", age="children_under_6")
+
+
+def test_options_replace_rules_and_add_none():
+    """Rules of an option are left out unless it is asked for."""
+    plain, tables = us(), us(tables=True)
+    assert set(plain.rules) == set(tables.rules)
+    changed = {name for name in plain.rules if plain.rules[name] is not tables.rules[name]}
+    assert changed == {name for name, r in tables.rules.items() if r.module.endswith(".tables")}
+    assert {"tax_without_preference", "family_tax_on_ordinary_income", "eitc"} < changed
+    law_check(tables, js.load_law())
