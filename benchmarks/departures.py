@@ -160,11 +160,9 @@ def capital_gain_without_distributions(short_term_capital_gains, long_term_capit
 
 
 @js.rule(TaxUnit)
-def net_capital_gain_without_distributions(
-    short_term_capital_gains, long_term_capital_gains, qualified_dividend_income
-):
-    """Net capital gain with qualified dividends, without capital gain distributions."""
-    return relu(relu(long_term_capital_gains) - relu(-short_term_capital_gains)) + qualified_dividend_income
+def net_capital_gain_without_distributions(short_term_capital_gains, long_term_capital_gains):
+    """Net capital gain without capital gain distributions."""
+    return relu(relu(long_term_capital_gains) - relu(-short_term_capital_gains))
 
 
 @js.rule(TaxUnit)
@@ -174,12 +172,10 @@ def capital_gain_in_income(capital_gain_without_distributions, capital_gain_dist
 
 
 @js.rule(TaxUnit)
-def adjusted_net_capital_gain(
-    short_term_capital_gains, long_term_capital_gains, capital_gain_distributions, qualified_dividend_income
-):
-    """Net capital gain, distributions beside it, and qualified dividends."""
+def net_capital_gain(short_term_capital_gains, long_term_capital_gains, capital_gain_distributions):
+    """Net capital gain, and distributions beside it."""
     net = relu(lower_of(long_term_capital_gains, short_term_capital_gains + long_term_capital_gains))
-    return net + capital_gain_distributions + qualified_dividend_income
+    return net + capital_gain_distributions
 
 
 def losses_against_distributions(case: Case) -> Departure:
@@ -189,7 +185,7 @@ def losses_against_distributions(case: Case) -> Departure:
         "Capital losses and capital gain distributions",
         "26 USC 852(b)(3)(B), 1222",
         JAXSIM,
-        rules=(capital_gain_without_distributions, capital_gain_in_income, adjusted_net_capital_gain),
+        rules=(capital_gain_without_distributions, capital_gain_in_income, net_capital_gain),
     )
 
 
@@ -429,7 +425,7 @@ def gains_in_the_business_limit(case: Case) -> Departure:
         "26 USC 199A(a)(2), 852(b)(3)(B)",
         JAXSIM,
         rules=(net_capital_gain_without_distributions,),
-        reads={"qbi_deduction": {"adjusted_net_capital_gain": "net_capital_gain_without_distributions"}},
+        reads={"qbi_deduction": {"net_capital_gain": "net_capital_gain_without_distributions"}},
     )
 
 
@@ -531,8 +527,7 @@ spouse_age = of_spouse("spouse_age", of="age", to=TaxUnit, label="Age of the spo
 
 def exemption_of_children(case: Case) -> Departure:
     """Tax-Calculator limits the exemption of heads under 18, without an older spouse, to their earned income and a
-    fixed amount, as the law does for children whose unearned income is taxed at their parents' rates. jaxsim has no
-    such limit yet."""
+    fixed amount. Since 2018 the law sets this limit aside, since 2026 without end."""
     adult = float(np.ravel(case.policy.AMT_child_em_c_age)[0])
     addition = float(np.ravel(case.policy.AMT_child_em)[0])
 
@@ -544,8 +539,8 @@ def exemption_of_children(case: Case) -> Departure:
 
     return Departure(
         "Exemption of children in the minimum tax",
-        "26 USC 59(j)",
-        TAX_CALCULATOR,
+        "26 USC 55(d)(4)(A)(iii), 59(j)",
+        JAXSIM,
         rules=(head_age, spouse_age, amt_exemption_of_children),
         reads={"amt_taxable_excess": {"amt_exemption": "amt_exemption_of_children"}},
     )
@@ -559,7 +554,19 @@ def distributions_in_investment_income(case: Case) -> Departure:
         "26 USC 1411(c)(1)(A)(iii), 852(b)(3)(B)",
         JAXSIM,
         rules=(capital_gain_without_distributions,),
-        reads={"net_investment_income": {"capital_gain_in_income": "capital_gain_without_distributions"}},
+        reads={"gross_investment_income": {"capital_gain_in_income": "capital_gain_without_distributions"}},
+    )
+
+
+def deductions_of_investment_income(case: Case) -> Departure:
+    """Tax-Calculator taxes investment income without deductions. The law allows those allocable to it: investment
+    interest and a share of state income taxes of those who itemize, and penalties on savings."""
+    return Departure(
+        "Deductions from investment income",
+        "26 USC 1411(c)(1)(B), Treas. Reg. 1.1411-4(f)",
+        JAXSIM,
+        rules=(nothing,),
+        reads={"net_investment_income": {"net_investment_income_deductions": "nothing"}},
     )
 
 
@@ -715,6 +722,7 @@ DEPARTURES: tuple[Callable[[Case], Departure], ...] = (
     exemption_of_separate_filers,
     exemption_of_children,
     distributions_in_investment_income,
+    deductions_of_investment_income,
     care_credit_of_separate_filers,
     pensions_in_elderly_credit,
     unknown_ages,

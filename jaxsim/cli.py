@@ -15,7 +15,7 @@ import click
 
 from jaxsim.baselines import CURRENT
 from jaxsim.cli_window import baselines, score
-from jaxsim.console import make_console, print_table, with_baseline, with_population, writable
+from jaxsim.console import make_console, print_table, with_baseline, with_population, with_tables, writable
 from jaxsim.errors import JaxsimError
 
 
@@ -70,12 +70,14 @@ cli.add_command(baselines)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and plots.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
 @with_population
-def demo(amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool) -> None:
+def demo(
+    amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool, tables: bool
+) -> None:
     """Score a larger child tax credit on real households, with the gradient of its cost."""
     from jaxsim.reform import Reform
 
     reform = Reform({"irs.credits.ctc.amount": amount}, name=f"Child tax credit of ${amount:,.0f}")
-    _score(reform, population, year, data_year, out, show_all, gradient=True)
+    _score(reform, population, year, data_year, out, show_all, gradient=True, tables=tables)
 
 
 @cli.command()
@@ -94,11 +96,12 @@ def run(
     out: Path | None,
     gradient: bool,
     show_all: bool,
+    tables: bool,
 ) -> None:
     """Score REFORM, a YAML or JSON file of parameter paths or a Tax-Calculator reform."""
     from jaxsim.reform import Reform
 
-    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient, baseline)
+    _score(Reform.from_file(reform), population, year, data_year, out, show_all, gradient, tables, baseline)
 
 
 def _score(
@@ -109,6 +112,7 @@ def _score(
     out: Path | None,
     show_all: bool,
     gradient: bool,
+    tables: bool,
     baseline: str = CURRENT,
 ) -> None:
     started = time.perf_counter()
@@ -119,7 +123,7 @@ def _score(
         from jaxsim.data import load_population
         from jaxsim.simulation import Simulation
 
-        sim = Simulation(load_population(population, year=data_year), year, baseline=baseline)
+        sim = Simulation(load_population(population, year=data_year), year, baseline=baseline, tables=tables)
         reformed = sim.with_reform(reform)
     with console.status("Computing the impact ..."):
         impact = sim.impact(reform)
@@ -214,7 +218,8 @@ def _write_results(out: Path, impact: Any, table: Any) -> None:
 @click.option("--year", "-y", type=int, required=True, help="Tax year: the amounts are of this year, nothing is aged.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help=".csv, .csv.gz or .parquet")
 @click.option("--reform", type=click.Path(path_type=Path), help="A reform file.")
-def calc(source: Path, form: str, year: int, out: Path, reform: Path | None) -> None:
+@with_tables
+def calc(source: Path, form: str, year: int, out: Path, reform: Path | None, tables: bool) -> None:
     """Compute the taxes of every unit in IN and write them to OUT in the format's output names.
 
     Exact law, amounts as they are in year, and everyone claims what the law gives them.
@@ -227,7 +232,7 @@ def calc(source: Path, form: str, year: int, out: Path, reform: Path | None) -> 
 
     population = load_population(source, year=year, format=form)
     law_change = Reform.from_file(reform) if reform is not None else None
-    sim = Simulation(population, year, reform=law_change, age=False)
+    sim = Simulation(population, year, reform=law_change, age=False, tables=tables)
     table = output(sim, form)
     write_table(table, out)
     unused = population.card.get("unused columns") or []
@@ -292,7 +297,7 @@ def params_show(path: str, plot: Path | None) -> None:
 @with_population
 def explain(
     variable: str, adults: tuple[str, ...], children: tuple[float, ...], inputs: tuple[str, ...], state: str | None,
-    household_id: int | None, depth: int | None, population: str, year: int, data_year: int | None,
+    household_id: int | None, depth: int | None, population: str, year: int, data_year: int | None, tables: bool,
 ) -> None:  # fmt: skip
     """How VARIABLE comes about for a household: rules, values, parameters and citations."""
     from jaxsim.data import load_population
@@ -305,9 +310,11 @@ def explain(
         raise click.UsageError("--child, --input and --state describe a household: give its adults with --adult")
     if adults:
         unit = _assignments(inputs)
-        sim = household([_assignments(a.split(",")) for a in adults], list(children), year=year, state=state, **unit)
+        sim = household(
+            [_assignments(a.split(",")) for a in adults], list(children), year=year, state=state, tables=tables, **unit
+        )
     else:
-        sim = Simulation(load_population(population, year=data_year), year)
+        sim = Simulation(load_population(population, year=data_year), year, tables=tables)
     told = sim.explain(variable, household_id)
     for level, text in told.lines(depth):
         click.echo("  " * level + text)

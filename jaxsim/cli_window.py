@@ -27,6 +27,7 @@ def score(
     population: str,
     year: int,
     data_year: int | None,
+    tables: bool,
 ) -> None:
     """Score REFORM files over a budget window, stacked in the order given.
 
@@ -48,7 +49,7 @@ def score(
         from jaxsim.data import load_population
         from jaxsim.simulation import Simulation
 
-        sim = Simulation(load_population(population, year=data_year), year, baseline=baseline)
+        sim = Simulation(load_population(population, year=data_year), year, baseline=baseline, tables=tables)
     result = sim.score(parts, range(year, min(year + years, LAST_YEAR + 1)), progress=console.is_terminal)
     console.print(
         f"[bold]Change of revenue against {result.baseline}[/bold], billion dollars; negative loses revenue\n"

@@ -35,7 +35,13 @@ def print_table(console: Any, title: str, frame: Any, formats: dict[str, str], f
     console.print()
 
 
+with_tables = click.option(
+    "--tables", is_flag=True, help="Tax and earned income credit by the tables of the forms, in steps of income."
+)
+
+
 def with_population(command: Callable[..., Any]) -> Callable[..., Any]:
+    @with_tables
     @click.option("--population", "-p", default="cps_sample", show_default=True,
                   help="cps_sample, cps (the whole file), or a file or folder.")  # fmt: skip
     @click.option("--data-year", type=int, help="Year of the amounts in a file that does not say it; they are aged.")

@@ -151,13 +151,14 @@ def rule(
     return decorate
 
 
-def same_law(law: Rule, name: str, *, label: str, **instead: str) -> Rule:
+def same_law(law: Rule, name: str, *, label: str, reference: str = "", **instead: str) -> Rule:
     """Another variable by the law of a rule: the same function, where it reads other variables.
 
     Args:
         law: the rule.
         name: name of the new variable.
         label: its label.
+        reference: its section of law; that of the rule by default.
         instead: for some arguments of the rule, the variables read in their place.
     """
     missing = set(instead) - set(law.arguments)
@@ -172,7 +173,15 @@ def same_law(law: Rule, name: str, *, label: str, **instead: str) -> Rule:
     function.__doc__ = label + "."
     module = sys._getframe(1).f_globals["__name__"]
     arguments = tuple(dict.fromkeys(read.values()))
-    return replace(law, name=name, function=function, arguments=arguments, label=label, module=module)
+    return replace(
+        law,
+        name=name,
+        function=function,
+        arguments=arguments,
+        label=label,
+        reference=reference or law.reference,
+        module=module,
+    )
 
 
 def _crossing(
@@ -421,13 +430,19 @@ class _Watched:
         return child
 
 
-def collect(package: ModuleType) -> list[Rule]:
-    """All rules in the modules of a package: a new file needs no registration."""
+def collect(package: ModuleType, option: str = "") -> list[Rule]:
+    """All rules in the modules of a package: a new file needs no registration.
+
+    A module that names an `OPTION` holds rules that replace others when the option is asked for: it is left out,
+    or with `option` only such modules are read.
+    """
     found: dict[int, Rule] = {}
     modules = [package] + [
         importlib.import_module(info.name) for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
     for module in modules:
+        if getattr(module, "OPTION", "") != option:
+            continue
         for value in vars(module).values():
             for one in value if isinstance(value, tuple) else (value,):
                 if isinstance(one, Rule) and one.module == module.__name__:

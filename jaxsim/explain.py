@@ -37,7 +37,8 @@ class Explanation:
     sources: tuple[Explanation, ...] = field(repr=False)
 
     def lines(self, depth: int | None = None, _level: int = 0, _seen: set[str] | None = None) -> list[tuple[int, str]]:
-        """(indent, text) of each line; a variable already told is only named again."""
+        """(indent, text) of each line; a variable already told is only named again, and a zero made of zeros is not
+        walked further back."""
         seen = set() if _seen is None else _seen
         values = ", ".join(_show(v, self.unit) for v in self.value)
         told = self.name in seen
@@ -46,11 +47,18 @@ class Explanation:
         if told or (depth is not None and _level >= depth):
             return out
         seen.add(self.name)
+        if _level and self.sources and self.is_zero and all(source.is_zero for source in self.sources):
+            return out
         for path, (value, citation) in self.parameters.items():
             out.append((_level + 1, f"parameter {path} = {value}  [{citation}]"))
         for source in self.sources:
             out += source.lines(depth, _level + 1, seen)
         return out
+
+    @property
+    def is_zero(self) -> bool:
+        """An amount of nothing in every unit."""
+        return all(not isinstance(v, str) and v == 0 for v in self.value)
 
     def __str__(self) -> str:
         return "\n".join("  " * level + text for level, text in self.lines())

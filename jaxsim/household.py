@@ -25,6 +25,7 @@ def household(
     year: int = 2026,
     state: str | None = None,
     reform: Any = None,
+    tables: bool = False,
     **inputs: Any,
 ) -> Simulation:
     """Simulate one household of one tax unit.
@@ -36,6 +37,7 @@ def household(
         year: tax year.
         state: two-letter code.
         reform: changes to the law.
+        tables: tax and earned income credit by the tables of the forms.
         **inputs: inputs of the tax unit or household, e.g. `filing_status="HEAD_OF_HOUSEHOLD"`,
             `taxable_interest_income=500`.
 
@@ -47,7 +49,7 @@ def household(
     """
     from jaxsim.rules.us import system as us
 
-    system = us()
+    system = us(tables=True) if tables else us()
     grown, young = _people("adults", adults), _people("children", children)
     if not 1 <= len(grown) <= 2:
         raise InputError(f"household: column 'adults': {len(grown)} adults: give one or two")

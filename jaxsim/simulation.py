@@ -51,6 +51,8 @@ class Simulation:
         precision: "float64" for answers (default) or "float32" for speed.
         layout: how the work is cut; chosen by default.
         age: set to False to take a population of another year as it is.
+        tables: tax and earned income credit by the tables of the forms (steps of income, whole dollars), not by the
+            statute's schedules.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Simulation:
         precision: str = "float64",
         layout: Layout | None = None,
         age: bool = True,
+        tables: bool = False,
     ):
         if not isinstance(population, Population):
             raise JaxsimError(
@@ -75,10 +78,12 @@ class Simulation:
         for name, given, kind in (("law", law, Law), ("system", system, System), ("layout", layout, Layout)):
             if given is not None and not isinstance(given, kind):
                 raise JaxsimError(f"{name} must be a {kind.__name__}, not {given!r}")
+        if tables and system is not None:
+            raise JaxsimError("tables=True chooses the system: leave out `system`, or give it with the tables' rules")
         if system is None:
             from jaxsim.rules.us import system as us
 
-            system = us()
+            system = us(tables=True) if tables else us()
         if age and population.year != year:
             from jaxsim.data.ageing import age_to
 

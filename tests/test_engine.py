@@ -161,3 +161,13 @@ def test_rules_note_what_they_read():
     assert us().leaves_read("ctc_phase_out", tree) == {
         f"irs.credits.ctc.phase_out.{leaf}" for leaf in ("threshold", "rate", "increment")
     }
+
+
+def test_options_replace_rules_and_add_none():
+    """Rules of an option are left out unless it is asked for."""
+    plain, tables = us(), us(tables=True)
+    assert set(plain.rules) == set(tables.rules)
+    changed = {name for name in plain.rules if plain.rules[name] is not tables.rules[name]}
+    assert changed == {name for name, r in tables.rules.items() if r.module.endswith(".tables")}
+    assert {"tax_without_preference", "family_tax_on_ordinary_income", "eitc"} < changed
+    law_check(tables, js.load_law())

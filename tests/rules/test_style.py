@@ -31,7 +31,6 @@ ALLOWED_UNREAD = {
     "irs.indexing.chained_cpi_to_march": "an index: it moves other parameters",
     "irs.indexing.cpi_third_quarter": "an index: it moves other parameters",
     "ssa.indexing.national_average_wage_index": "an index: it moves other parameters",
-    "irs.amt.child_exemption_addition": "not modelled yet: the limit of 59(j) for children taxed at a parent's rate",
 }
 """Leaves of parameters/us that no rule reads, and why they are there."""
 

@@ -1,7 +1,14 @@
-"""Alternative minimum tax of individuals (26 USC 55 to 59)."""
+"""Alternative minimum tax of individuals (26 USC 55 to 59).
+
+Separate filers have half of the joint exemption and brackets, and add to income what a joint exemption would have lost
+above the income at which theirs is used up (55(d)(2)). The limit of section 59(j) on the exemption of a child taxed at
+the parents' rate does not apply: 55(d)(4)(A)(iii) has set it aside since 2018 (P.L. 116-94 sec. 501(b)), without end
+since P.L. 119-21 sec. 70107, though Revenue Procedures still print its amount. Gains count as for the regular tax:
+bases that differ between the taxes stand in `amt_adjustments`.
+"""
 
 from jaxsim.engine import rule
-from jaxsim.numerics import choose, equals, lower_of, pick, relu, schedule
+from jaxsim.numerics import above, choose, equals, lower_of, pick, relu, schedule
 from jaxsim.rules.us.entities import TaxUnit
 from jaxsim.rules.us.inputs import SEPARATE
 
@@ -21,6 +28,7 @@ def alternative_minimum_income_before_addition(
     overtime_income_deduction,
     auto_loan_interest_deduction,
     qbi_deduction,
+    amt_adjustments,
 ):
     """Adjusted gross income less what the minimum tax allows of refunds and deductions; it may be negative."""
     # Not allowed: taxes (56(b)(1)(A)(ii)), miscellaneous itemized deductions ((A)(i)), the standard deduction and the
@@ -31,10 +39,11 @@ def alternative_minimum_income_before_addition(
     # vehicles (56(b)(1)(B) applies 163(h) with its paragraph (4)) and qualified business income as for the regular
     # tax (199A(f)(2)). Interest on debt of homes is of debt incurred to acquire them, as 56(e) demands.
     # Recovered taxes are no income (56(b)(1)(C)).
+    # Other adjustments and preferences (56 to 58), such as the bargain of incentive stock options, are an input.
     itemized = itemized_deductions_before_limit - state_and_local_tax_deduction - miscellaneous_deduction
     beside = tip_income_deduction + overtime_income_deduction + auto_loan_interest_deduction + qbi_deduction
     allowed = choose(itemizes, itemized, nonitemizer_charitable_deduction)
-    return adjusted_gross_income - state_tax_refund - allowed - beside
+    return adjusted_gross_income - state_tax_refund - allowed - beside + amt_adjustments
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 55(d)(1), (2) and (4)")
@@ -64,20 +73,49 @@ def amt_taxable_excess(alternative_minimum_taxable_income, amt_exemption):
     parameters={"p": PATH, "gains": "irs.income_tax.capital_gains"},
     reference="26 USC 55(b)(1)(A) and (3)",
 )
-def tentative_minimum_tax(
-    amt_taxable_excess, adjusted_net_capital_gain, ordinary_taxable_income, filing_status, p, gains
+def tentative_minimum_tax_before_credit(
+    amt_taxable_excess,
+    adjusted_net_capital_gain,
+    section_1250_gain_in_net_gain,
+    ordinary_taxable_income,
+    filing_status,
+    p,
+    gains,
 ):
     """Tax on the excess by two rates, with net capital gain at its preferential rates if that is less."""
     gain = lower_of(amt_taxable_excess, adjusted_net_capital_gain)
-    # the gain fills the brackets of section 1(h) above ordinary income as the regular tax counts it (55(b)(3)(B), (C))
+    gain_with_25_percent = lower_of(amt_taxable_excess, adjusted_net_capital_gain + section_1250_gain_in_net_gain)
+    # the gain fills the brackets of section 1(h) above ordinary income as the regular tax counts it (55(b)(3)(B), (C));
+    # gain taxed at 28 percent is none of it and counts with the rest
     on_gain = schedule(ordinary_taxable_income + gain, gains.rate, gains.threshold, filing_status) - schedule(
         ordinary_taxable_income, gains.rate, gains.threshold, filing_status
     )
-    with_preference = schedule(amt_taxable_excess - gain, p.rate, p.threshold, filing_status) + on_gain
+    on_rest = schedule(amt_taxable_excess - gain_with_25_percent, p.rate, p.threshold, filing_status)
+    with_preference = on_rest + on_gain + gains.section_1250_rate * (gain_with_25_percent - gain)
     return lower_of(with_preference, schedule(amt_taxable_excess, p.rate, p.threshold, filing_status))
 
 
-@rule(TaxUnit, reference="26 USC 55(a)")
-def alternative_minimum_tax(tentative_minimum_tax, regular_tax):
-    """Tentative minimum tax as far as it exceeds the regular tax."""
-    return relu(tentative_minimum_tax - regular_tax)
+@rule(TaxUnit, reference="26 USC 27, 55(c)(1)")
+def foreign_tax_credit_for_minimum_tax(reported_foreign_tax_credit):
+    """Foreign tax credit that reduces the regular tax before the minimum tax is compared with it."""
+    return reported_foreign_tax_credit
+
+
+@rule(TaxUnit, reference="26 USC 59(a), Form 6251 line 8")
+def foreign_tax_credit_of_minimum_tax(amt_foreign_tax_credit, foreign_tax_credit_for_minimum_tax):
+    """Foreign tax credit of the minimum tax; where none is reported that of the regular tax."""
+    # without Form 1116 the two are the same by the instructions; the zeros of others are left out of any smoothing
+    reported = above(amt_foreign_tax_credit, 0.0, unit="count")
+    return choose(reported, amt_foreign_tax_credit, foreign_tax_credit_for_minimum_tax)
+
+
+@rule(TaxUnit, reference="26 USC 55(b)(1)(A)")
+def tentative_minimum_tax(tentative_minimum_tax_before_credit, foreign_tax_credit_of_minimum_tax):
+    """Tentative minimum tax after its foreign tax credit."""
+    return relu(tentative_minimum_tax_before_credit - foreign_tax_credit_of_minimum_tax)
+
+
+@rule(TaxUnit, reference="26 USC 55(a) and (c)(1)")
+def alternative_minimum_tax(tentative_minimum_tax, regular_tax, foreign_tax_credit_for_minimum_tax):
+    """Tentative minimum tax as far as it exceeds the regular tax after the foreign tax credit."""
+    return relu(tentative_minimum_tax - relu(regular_tax - foreign_tax_credit_for_minimum_tax))

@@ -84,13 +84,16 @@ def combined_qbi_amount(
 def qbi_deduction(
     combined_qbi_amount,
     taxable_income_before_qbi_deduction,
-    adjusted_net_capital_gain,
+    net_capital_gain,
+    qualified_dividend_income,
     qualified_business_income,
     qbi_applicable_share,
     p,
 ):
     """The combined amount within a fifth of taxable income less net capital gain; from 2026 at least a minimum."""
-    income_limit = p.rate * relu(taxable_income_before_qbi_deduction - adjusted_net_capital_gain)
+    # all net capital gain and qualified dividends, whatever their rate and election (Treas. Reg. 1.199A-1(b)(3))
+    gain = net_capital_gain + qualified_dividend_income
+    income_limit = p.rate * relu(taxable_income_before_qbi_deduction - gain)
     # filers are taken to participate in their businesses; a service business counts as far as it qualifies (199A(i)(2))
     # whoever has no business income is not near the minimum: their zeros are left out of any smoothing
     has_business = above(qualified_business_income, 0.0, unit="count")
