@@ -100,6 +100,7 @@ class Rule:
     label: str
     crossing: bool = False
     link: str = ""  # the link that a crossing reads
+    light: bool = False  # cheaper to compute again for every use than to keep
     module: str = field(default="", compare=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -389,7 +390,7 @@ class System:
                 else:
                     trees = {key: parameters[path] for key, path in r.parameters.items()}
                     value = jnp.asarray(r.function(**dict(zip(r.arguments, arguments, strict=True)), **trees))
-                values[name] = seam(value, one) if uses[name] > 1 else value
+                values[name] = seam(value, one) if uses[name] > 1 and not r.light else value
         return {name: _rows(values[name], block.count(self.variable(name).entity)) for name in targets}
 
     def with_rules(self, *rules: Rule) -> System:

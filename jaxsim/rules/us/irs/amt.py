@@ -95,18 +95,12 @@ def tentative_minimum_tax_before_credit(
     return lower_of(with_preference, schedule(amt_taxable_excess, p.rate, p.threshold, filing_status))
 
 
-@rule(TaxUnit, reference="26 USC 27, 55(c)(1)")
-def foreign_tax_credit_for_minimum_tax(reported_foreign_tax_credit):
-    """Foreign tax credit that reduces the regular tax before the minimum tax is compared with it."""
-    return reported_foreign_tax_credit
-
-
 @rule(TaxUnit, reference="26 USC 59(a), Form 6251 line 8")
-def foreign_tax_credit_of_minimum_tax(amt_foreign_tax_credit, foreign_tax_credit_for_minimum_tax):
+def foreign_tax_credit_of_minimum_tax(amt_foreign_tax_credit, foreign_tax_credit_before_limit):
     """Foreign tax credit of the minimum tax; where none is reported that of the regular tax."""
     # without Form 1116 the two are the same by the instructions; the zeros of others are left out of any smoothing
     reported = above(amt_foreign_tax_credit, 0.0, unit="count")
-    return choose(reported, amt_foreign_tax_credit, foreign_tax_credit_for_minimum_tax)
+    return choose(reported, amt_foreign_tax_credit, foreign_tax_credit_before_limit)
 
 
 @rule(TaxUnit, reference="26 USC 55(b)(1)(A)")
@@ -116,6 +110,6 @@ def tentative_minimum_tax(tentative_minimum_tax_before_credit, foreign_tax_credi
 
 
 @rule(TaxUnit, reference="26 USC 55(a) and (c)(1)")
-def alternative_minimum_tax(tentative_minimum_tax, regular_tax, foreign_tax_credit_for_minimum_tax):
+def alternative_minimum_tax(tentative_minimum_tax, regular_tax, foreign_tax_credit_before_limit):
     """Tentative minimum tax as far as it exceeds the regular tax after the foreign tax credit."""
-    return relu(tentative_minimum_tax - relu(regular_tax - foreign_tax_credit_for_minimum_tax))
+    return relu(tentative_minimum_tax - relu(regular_tax - foreign_tax_credit_before_limit))

@@ -52,13 +52,15 @@ def gross_income(
 
 @rule(
     TaxUnit,
-    parameters={"standard": STANDARD, "filing": "irs.filing"},
+    parameters={"standard": STANDARD, "filing": "irs.filing", "exemption": "irs.deductions.personal_exemption"},
     reference="26 USC 6012(a)(1)(A) and (f)",
 )
-def filing_threshold(head_is_aged, spouse_is_aged, filing_status, standard, filing):
-    """Gross income at which a return is due: the standard deduction with the addition for age."""
-    aged = head_is_aged + spouse_is_aged * equals(filing_status, JOINT)
-    usual = pick(standard.amount, filing_status) + pick(standard.additional, filing_status) * aged
+def filing_threshold(head_is_aged, spouse_is_aged, filing_status, standard, filing, exemption):
+    """Gross income at which a return is due: the standard deduction with the addition for age, and exemptions."""
+    joint = equals(filing_status, JOINT)
+    aged = head_is_aged + spouse_is_aged * joint
+    exemptions = exemption.allowed * exemption.amount * (1 + joint)
+    usual = pick(standard.amount, filing_status) + pick(standard.additional, filing_status) * aged + exemptions
     return choose(equals(filing_status, SEPARATE), filing.separate_gross_income, usual)
 
 

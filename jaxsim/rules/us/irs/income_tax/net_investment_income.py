@@ -46,10 +46,10 @@ def state_tax_on_investment_income(
 
 @rule(TaxUnit, reference="26 USC 1411(c)(1)(B), Treas. Reg. 1.1411-4(f)(2)(iii) and (3), Form 8960 lines 9 and 10")
 def net_investment_income_deductions(
-    itemizes, investment_interest_expense, state_tax_on_investment_income, early_withdrawal_penalty
+    itemizes, investment_interest_deduction, state_tax_on_investment_income, early_withdrawal_penalty
 ):
     """Deductions allocable to investment income: penalties on savings and, if itemized, interest and state taxes."""
-    return itemizes * (investment_interest_expense + state_tax_on_investment_income) + early_withdrawal_penalty
+    return itemizes * (investment_interest_deduction + state_tax_on_investment_income) + early_withdrawal_penalty
 
 
 @rule(TaxUnit, reference="26 USC 1411(c)(1)")

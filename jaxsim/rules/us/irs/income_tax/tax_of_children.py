@@ -9,7 +9,7 @@ other children holds no gains.
 """
 
 from jaxsim.engine import rule, same_law
-from jaxsim.numerics import lower_of, relu, safe_div
+from jaxsim.numerics import lower_of, relu, safe_div, schedule
 from jaxsim.rules.us.entities import TaxUnit
 from jaxsim.rules.us.irs.income_tax import regular_tax as own
 
@@ -60,16 +60,21 @@ def family_section_1250_gain_in_net_gain(section_1250_gain_in_net_gain, net_unea
     return net_unearned_share * section_1250_gain_in_net_gain
 
 
-@rule(TaxUnit, reference="Form 8615, instructions for line 10")
-def parents_preferential_income(parents_adjusted_net_capital_gain):
-    """Net capital gain and qualified dividends of the parents."""
-    return parents_adjusted_net_capital_gain
+# --- income of the parents alone ---------------------------------------------------------------------------------
 
 
-@rule(TaxUnit, reference="Form 8615, instructions for line 10")
-def parents_section_1250_gain_in_net_gain():
-    """Unrecaptured section 1250 gain of the parents: not among the inputs."""
-    return 0.0
+@rule(TaxUnit, reference="26 USC 1(h)(1)(A), Form 8615 line 10")
+def parents_ordinary_taxable_income(parents_taxable_income, parents_adjusted_net_capital_gain):
+    """Taxable income of the parents without net capital gain and qualified dividends."""
+    return relu(parents_taxable_income - parents_adjusted_net_capital_gain)
+
+
+@rule(TaxUnit, parameters=own.GAINS, reference="26 USC 1(h)(1)(B) to (D), Form 8615 line 10")
+def parents_capital_gains_tax(parents_taxable_income, parents_ordinary_taxable_income, parents_filing_status, p):
+    """Tax at 0, 15 and 20 percent on the parents' income above ordinary income."""
+    return schedule(parents_taxable_income, p.rate, p.threshold, parents_filing_status) - schedule(
+        parents_ordinary_taxable_income, p.rate, p.threshold, parents_filing_status
+    )
 
 
 # --- what is left of the child's income --------------------------------------------------------------------------
@@ -106,6 +111,8 @@ INCOMES = (
     ("parents", "Parents", "parents_filing_status", "26 USC 1(g)(3)(A)(ii), Form 8615 line 10"),
     ("child", "Child without net unearned income", "filing_status", "26 USC 1(g)(1)(B)(i), Form 8615 line 15"),
 )
+BY_GROUP = (own.room_below_25_percent, own.ordinary_taxable_income, own.capital_gains_tax)
+BY_SCHEDULE = (own.tax_on_ordinary_income, own.tax_without_preference, own.tax_on_taxable_income)
 RULES = tuple(
     same_law(
         computed,
@@ -115,14 +122,7 @@ RULES = tuple(
         **{a: status if a == "filing_status" else f"{whose}_{a}" for a in computed.arguments},
     )
     for whose, who, status, reference in INCOMES
-    for computed in (
-        own.room_below_25_percent,
-        own.ordinary_taxable_income,
-        own.tax_on_ordinary_income,
-        own.capital_gains_tax,
-        own.tax_without_preference,
-        own.tax_on_taxable_income,
-    )
+    for computed in (BY_SCHEDULE if whose == "parents" else BY_GROUP + BY_SCHEDULE)
 )
 
 
