@@ -291,6 +291,21 @@ def schedule(x: ArrayLike, rates: Array, thresholds: Array, code: ArrayLike) -> 
     return tax
 
 
+def upper_bound_below(rates: Array, thresholds: Array, level: ArrayLike) -> Array:
+    """Where the brackets with a rate below some level end, by category.
+
+    Args:
+        rates: rate of each bracket, rising, shape [brackets].
+        thresholds: lower bound of each bracket by category, shape [brackets, categories].
+        level: the rate from which brackets no longer count.
+
+    Returns:
+        The bound of each category, [categories]; if all rates are below, the highest threshold.
+    """
+    counted = below(rates, level, unit="/1")[:-1, None]
+    return thresholds[0] + (jnp.diff(thresholds, axis=0) * counted).sum(0)
+
+
 def linear_bands(
     x: ArrayLike, lower: ArrayLike, first: ArrayLike, last: ArrayLike, scale: ArrayLike = 1.0, unit: str = "USD"
 ) -> Array:

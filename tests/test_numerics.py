@@ -155,3 +155,16 @@ def test_safe_div_has_finite_derivatives_at_zero():
 def test_float32_total_keeps_six_digits():
     x = np.full(512 * 4_000, 12_345.67, dtype=np.float32)
     assert float(nu.total(jnp.asarray(x))) == pytest.approx(float(x.astype(np.float64).sum()), rel=1e-6)
+
+
+def test_upper_bound_of_brackets_below_a_rate():
+    rates = jnp.array([0.10, 0.12, 0.22, 0.24, 0.32])
+    thresholds = jnp.array([[0.0, 0.0], [10.0, 20.0], [40.0, 80.0], [90.0, 180.0], [170.0, 340.0]])
+    bound = nu.upper_bound_below(rates, thresholds, 0.25)
+    np.testing.assert_allclose(bound, [170, 340])
+    np.testing.assert_allclose(nu.upper_bound_below(rates, thresholds, 0.24), [90, 180])
+    np.testing.assert_allclose(nu.upper_bound_below(rates, thresholds, 0.10), [0, 0])
+    slope = jax.grad(lambda t: nu.upper_bound_below(rates, t, 0.25)[0])(thresholds)
+    expected = np.zeros((5, 2))
+    expected[4, 0] = 1
+    np.testing.assert_allclose(slope, expected)

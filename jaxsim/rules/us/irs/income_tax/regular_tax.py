@@ -6,20 +6,18 @@ compares the sum with the schedule as a whole, not group by group.
 """
 
 from jaxsim.engine import rule
-from jaxsim.numerics import choose, higher_of, lower_of, pick, relu, schedule
+from jaxsim.numerics import choose, higher_of, lower_of, pick, relu, schedule, upper_bound_below
 from jaxsim.rules.us.entities import TaxUnit
 
 GAINS = "irs.income_tax.capital_gains"
 RATES = "irs.income_tax.rates"
-FIRST_BRACKET_ABOVE_25_PERCENT = 4  # counted from 0: 10, 12, 22 and 24 percent lie below
 
 
-@rule(TaxUnit, parameters=RATES, reference="26 USC 1(h)(1)(A)(ii)(I)")
-def room_below_25_percent(taxable_income, preferential_income, filing_status, p):
+@rule(TaxUnit, parameters={"rates": RATES, "gains": GAINS}, reference="26 USC 1(h)(1)(A)(ii)(I)")
+def room_below_25_percent(taxable_income, preferential_income, filing_status, rates, gains):
     """What ordinary income leaves of the brackets below 25 percent."""
-    return relu(
-        pick(p.threshold[FIRST_BRACKET_ABOVE_25_PERCENT], filing_status) - relu(taxable_income - preferential_income)
-    )
+    bound = upper_bound_below(rates.rate, rates.threshold, gains.section_1250_rate)
+    return relu(pick(bound, filing_status) - relu(taxable_income - preferential_income))
 
 
 @rule(TaxUnit, reference="26 USC 1(h)(1)(A)")
