@@ -45,12 +45,15 @@ ITEMIZED = "irs.deductions.itemized"
 
 @dataclass(frozen=True)
 class Case:
-    """What a departure may depend on: the year, the input file, and both programs' parameters of the year."""
+    """What a departure may depend on: the year, the input file, and both programs' parameters of the year.
+
+    Only Tax-Calculator's cases have its input file and its policy.
+    """
 
     year: int
-    frame: pd.DataFrame
+    frame: pd.DataFrame | None
     population: js.Population
-    policy: taxcalc.Policy
+    policy: taxcalc.Policy | None
     law: js.Parameters
 
 
@@ -67,6 +70,8 @@ class Departure:
         parameters: values of the year by parameter path.
         columns: input columns replaced.
         by_tax: itemizing is chosen by the tax it leads to, as Tax-Calculator compares it.
+        units: tax units whose differences it accounts for as they are, where it has no formula here.
+        outputs: the outputs in which it does; all by default.
     """
 
     name: str
@@ -77,6 +82,8 @@ class Departure:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     by_tax: bool = False
+    units: np.ndarray | None = None
+    outputs: frozenset[str] | None = None
 
 
 def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Iterable[str]) -> dict[str, np.ndarray]:

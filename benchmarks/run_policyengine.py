@@ -1,6 +1,6 @@
 """Run PolicyEngine US on a table of persons and write a table of tax units: a program of its own, run by another.
 
-    python benchmarks/run_policyengine.py persons.parquet units.parquet --year 2026 --outputs income_tax eitc
+    python benchmarks/run_policyengine.py persons.csv units.csv --year 2026 --outputs income_tax eitc
 
 The table has `tax_unit_id`, `role` (0 head, 1 spouse, 2 dependent) and columns named like PolicyEngine's variables;
 a variable of a group is taken from the head's row. Each tax unit is a household, family and SPM unit of its own.
@@ -28,9 +28,9 @@ def main() -> None:
     parser.add_argument("--year", type=int, required=True)
     parser.add_argument("--outputs", nargs="+", required=True)
     chosen = parser.parse_args()
-    persons = pd.read_parquet(chosen.persons).sort_values(["tax_unit_id", "role"], kind="stable", ignore_index=True)
+    persons = pd.read_csv(chosen.persons).sort_values(["tax_unit_id", "role"], kind="stable", ignore_index=True)
     results = simulate(persons, chosen.year, chosen.outputs)
-    results.to_parquet(chosen.units, index=False)
+    results.to_csv(chosen.units, index=False)
 
 
 def simulate(persons: pd.DataFrame, year: int, outputs: list[str]) -> pd.DataFrame:

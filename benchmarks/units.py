@@ -26,7 +26,7 @@ from jaxsim.rules.us.inputs import HEAD_OF_HOUSEHOLD, JOINT, SEPARATE, SINGLE, S
 Columns = dict[str, np.ndarray]
 
 PEOPLE = 6  # head, spouse and up to four dependents
-STRUCTURE = ("age", "filing_status", "eitc_qualifying_children", "state_fips")
+STRUCTURE = ("age", "filing_status", "is_full_time_student", "eitc_qualifying_children", "state_fips")
 STATUS_SHARES = ((SINGLE, 0.30), (JOINT, 0.36), (SEPARATE, 0.11), (HEAD_OF_HOUSEHOLD, 0.16), (SURVIVING_SPOUSE, 0.07))
 DEPENDENT_SHARES = (0.40, 0.22, 0.19, 0.11, 0.08)
 PLAIN = 0.15  # share of units that have nothing but wages at amounts of the law
@@ -216,7 +216,7 @@ def generate(units: int, seed: int, year: int, inputs: Collection[str] | None = 
         seed: of all draws.
         year: whose amounts of the law the plain units stand at.
         inputs: inputs that may differ from their defaults (what another program knows, say); all by default. Ages,
-            filing status, dependents and the children that follow from their ages are always drawn.
+            filing status, dependents, students and the children that count by their ages are always drawn.
     """
     us, draw = system(), Draws(units, seed)
     made = Maker(draw, year, us)
