@@ -72,6 +72,7 @@ class Departure:
         by_tax: itemizing is chosen by the tax it leads to, as Tax-Calculator compares it.
         units: tax units whose differences it accounts for as they are, where it has no formula here.
         outputs: the outputs in which it does; all by default.
+        text: what the other program does and what the law says, filled in from the docstring of its maker.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Departure:
     by_tax: bool = False
     units: np.ndarray | None = None
     outputs: frozenset[str] | None = None
+    text: str = ""
 
 
 def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Iterable[str]) -> dict[str, np.ndarray]:
@@ -153,11 +155,12 @@ def nothing():
 
 
 def alimony(case: Case) -> Departure:
-    """Tax-Calculator counts no alimony received. Alimony under instruments executed before 2019 remains income of
-    the recipient unless a later change of the instrument says otherwise; the file does not give the dates."""
+    """Tax-Calculator counts no alimony, received or paid. Alimony under instruments executed before 2019 remains income
+    of the recipient and a deduction of the payer unless a later change of the instrument says otherwise; the file does
+    not give the dates."""
     none = np.zeros(case.population.count("tax_unit"))
-    law = "26 USC 71 before its repeal, P.L. 115-97 sec. 11051(c)"
-    return Departure("Alimony received", law, UNKNOWN, columns={"alimony_income": none})
+    law = "26 USC 71 and 215 before their repeal, P.L. 115-97 sec. 11051(c)"
+    return Departure("Alimony", law, UNKNOWN, columns={"alimony_income": none, "alimony_paid": none})
 
 
 @js.rule(TaxUnit, parameters="irs.income_tax.capital_loss")

@@ -166,8 +166,7 @@ def businesses_of_both_spouses(case: Case) -> Departure:
     person, joint = case.population.tables["person"], case.population.filers[1] >= 0
     head, spouse, _ = case.population.filers
     business = sum(
-        np.abs(person[name])
-        for name in ("self_employment_income", "farm_income", "partnership_self_employment_income")
+        np.abs(person[name]) for name in ("self_employment_income", "farm_income", "partnership_self_employment_income")
     )
     both = joint & (business[head] > 0) & (business[spouse] > 0)
     return Departure("Businesses of both spouses", "26 USC 199A(b)(2), Treas. Reg. 1.199A-1(d)", EITHER, units=both)

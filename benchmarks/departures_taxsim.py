@@ -13,11 +13,11 @@ import numpy as np
 from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure
 
 import jaxsim as js
-from jaxsim.numerics import above, choose, higher_of, relu
+from jaxsim.numerics import above, at_least, choose, either, equals, higher_of, relu
 from jaxsim.parameters import NO_LIMIT
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import Person, TaxUnit
-from jaxsim.rules.us.inputs import SEPARATE, SINGLE
+from jaxsim.rules.us.inputs import JOINT, SEPARATE, SINGLE
 
 DOLLAR = 1.0
 
@@ -75,9 +75,7 @@ def wages_of_businesses(case: Case) -> Departure:
 
 
 @js.rule(TaxUnit)
-def all_gains_and_losses(
-    capital_gain_in_income, qualified_dividend_income, taxable_income_before_qbi_deduction
-):
+def all_gains_and_losses(capital_gain_in_income, qualified_dividend_income, taxable_income_before_qbi_deduction):
     """Gains and deductible losses in income, short-term ones included, and qualified dividends."""
     total = capital_gain_in_income + qualified_dividend_income
     return choose(above(taxable_income_before_qbi_deduction, 0.0), total, relu(total))
@@ -124,14 +122,13 @@ def net_investment_income(
     rental_partnership_s_corp_income,
     active_partnership_s_corp_income,
 ):
-    """Interest, dividends and gains, losses beyond them left out, and passive income."""
+    """Interest, dividends and gains, capital losses beyond them left out, and passive income or loss."""
     portfolio = relu(taxable_interest_income + ordinary_dividend_income + capital_gain_in_income)
-    return portfolio + relu(rental_partnership_s_corp_income - active_partnership_s_corp_income)
+    return relu(portfolio + rental_partnership_s_corp_income - active_partnership_s_corp_income)
 
 
 def losses_in_investment_income(case: Case) -> Departure:
-    """TAXSIM sets neither deductible capital losses against rents nor losses of rents against interest, dividends and
-    gains in net investment income. The law sets them against each other."""
+    """TAXSIM does not set deductible capital losses against rents in net investment income. The law does."""
     return Departure(
         "Losses in net investment income",
         "26 USC 1411(c)(1), Treas. Reg. 1.1411-4(f)(4)",
@@ -160,17 +157,27 @@ def shareholders_in_investment_income(case: Case) -> Departure:
 
 @js.rule(TaxUnit)
 def earned_income(
-    tax_unit_wages, tax_unit_self_employment_profit, self_employment_tax_deduction, active_partnership_s_corp_income
+    tax_unit_wages,
+    tax_unit_self_employment_profit,
+    self_employment_tax_deduction,
+    active_partnership_s_corp_income,
+    alimony_income,
 ):
-    """Wages, profit from self-employment without a loss less half of the tax on it, and income of S corporations."""
-    profit = relu(tax_unit_self_employment_profit) - self_employment_tax_deduction
-    return higher_of(tax_unit_wages + profit + active_partnership_s_corp_income, 0.0)
+    """Wages, self-employment less half of the tax on it, S corporations and other income that is not of property."""
+    profit = tax_unit_self_employment_profit - self_employment_tax_deduction
+    return higher_of(tax_unit_wages + profit + active_partnership_s_corp_income + alimony_income, 0.0)
 
 
 @js.rule(TaxUnit)
-def head_earned_income_of_shareholder(head_earned_income, active_partnership_s_corp_income):
-    """Earned income of the head with the income of S corporations."""
-    return relu(head_earned_income + active_partnership_s_corp_income)
+def head_earned_income_of_shareholder(head_earned_income, active_partnership_s_corp_income, filing_status):
+    """Earned income of the head with the income of S corporations, half of it on a joint return."""
+    return relu(head_earned_income + active_partnership_s_corp_income * (1 - equals(filing_status, JOINT) / 2))
+
+
+@js.rule(TaxUnit)
+def spouse_earned_income_of_shareholder(spouse_earned_income, active_partnership_s_corp_income):
+    """Earned income of the spouse with half of the income of S corporations."""
+    return relu(spouse_earned_income + active_partnership_s_corp_income / 2)
 
 
 @js.rule(Person, parameters="irs.payroll.self_employment")
@@ -180,16 +187,88 @@ def person_earned_income(employment_income, self_employment_profit, person_self_
 
 
 def earnings_of_shareholders(case: Case) -> Departure:
-    """TAXSIM counts income of S corporations as earned income and leaves losses from self-employment out. The law
-    counts wages and net earnings from self-employment, to which a shareholder's part does not belong, losses
-    included."""
+    """TAXSIM counts income of S corporations and what it calls other income not of property (`nonprop`, read here as
+    alimony) as earned income, and leaves losses from self-employment out of the earned income that limits care
+    expenses. The law counts wages and net earnings from self-employment, losses included."""
     return Departure(
         "Earnings of shareholders and losses of the self-employed",
         "26 USC 32(c)(2)(A), 1402(a)(2), Treas. Reg. 1.32-2(c)(2), Rev. Rul. 59-221",
         JAXSIM,
-        rules=(earned_income, person_earned_income, head_earned_income_of_shareholder),
-        reads={"care_earned_income_limit": {"head_earned_income": "head_earned_income_of_shareholder"}},
+        rules=(
+            earned_income,
+            person_earned_income,
+            head_earned_income_of_shareholder,
+            spouse_earned_income_of_shareholder,
+        ),
+        reads={
+            "care_earned_income_limit": {
+                "head_earned_income": "head_earned_income_of_shareholder",
+                "spouse_earned_income": "spouse_earned_income_of_shareholder",
+            }
+        },
     )
+
+
+@js.rule(TaxUnit, unit="count")
+def head_is_eitc_age_or_has_dependents(head_is_eitc_age, dependents):
+    """The head's age fits, or there are dependents."""
+    return either(head_is_eitc_age, at_least(dependents, 1.0, unit="count"))
+
+
+def ages_of_filers_with_dependents(case: Case) -> Departure:
+    """TAXSIM gives the earned income credit without a qualifying child to filers of any age who have other dependents.
+    By the law the filer or the spouse must be 25 to 64."""
+    return Departure(
+        "Ages in the earned income credit",
+        "26 USC 32(c)(1)(A)(ii)(II)",
+        JAXSIM,
+        rules=(head_is_eitc_age_or_has_dependents,),
+        reads={"is_eitc_eligible": {"head_is_eitc_age": "head_is_eitc_age_or_has_dependents"}},
+    )
+
+
+def reduction_reported_as_refund(case: Case) -> Departure:
+    """For incomes at which the child tax credit falls, TAXSIM reports the reduction where it reports the refundable
+    part (v23); its income tax is not touched."""
+    sim = js.Simulation(case.population, case.year, age=False)
+    reduced = sim.columns("ctc_phase_out")["ctc_phase_out"] > 0
+    return Departure("Reduction reported as refundable credit", "26 USC 24(b), (d)", JAXSIM, units=reduced,
+                     outputs=frozenset({"refundable_ctc"}))  # fmt: skip
+
+
+@js.rule(TaxUnit)
+def earned_income_of_dependent(
+    tax_unit_wages, tax_unit_self_employment_profit, self_employment_tax_deduction, active_partnership_s_corp_income
+):
+    """Wages, and profit from self-employment and of S corporations without losses."""
+    profit = relu(tax_unit_self_employment_profit) - self_employment_tax_deduction
+    return tax_unit_wages + profit + relu(active_partnership_s_corp_income)
+
+
+def standard_deduction_of_dependents(case: Case) -> Departure:
+    """TAXSIM gives dependents the standard deduction of 2021: at least $1,100, and earned income with $350 more, though
+    it reports $400 more, and leaves business losses out of earned income. The amounts are indexed: $1,150 and $400 in
+    2022, $1,250 and $400 in 2023."""
+    path = "irs.deductions.standard.dependent"
+    return Departure(
+        "Standard deduction of dependents",
+        "26 USC 63(c)(5), Rev. Proc. 2021-45 and 2022-38",
+        JAXSIM,
+        rules=(earned_income_of_dependent,),
+        reads={"basic_standard_deduction": {"earned_income": "earned_income_of_dependent"}},
+        parameters={f"{path}.minimum": 1_100.0, f"{path}.earned_income_addition": 350.0},
+        units=case.population.tables["tax_unit"]["head_is_dependent_elsewhere"] > 0,
+        outputs=frozenset({"standard"}),
+    )
+
+
+def payroll_taxes_of_large_families(case: Case) -> Departure:
+    """TAXSIM does not let families with three children or more take the payroll taxes in place of a share of earnings
+    as the limit of the refundable child tax credit. The law does."""
+    path = "irs.credits.ctc.refundable.minimum_children_for_payroll_tax_option"
+    greatest = float(js.load_law()[path].bounds[1])
+    return Departure("Refundable credit of large families", "26 USC 24(d)(1)(B)(ii)", JAXSIM,
+                     parameters={path: greatest})  # fmt: skip
 
 
 def medicare_threshold_of_separate_filers(case: Case) -> Departure:
@@ -249,6 +328,10 @@ DEPARTURES = (
     losses_in_investment_income,
     shareholders_in_investment_income,
     earnings_of_shareholders,
+    ages_of_filers_with_dependents,
+    reduction_reported_as_refund,
+    standard_deduction_of_dependents,
+    payroll_taxes_of_large_families,
     medicare_threshold_of_separate_filers,
     smooth_steps,
     choice_to_itemize,

@@ -310,7 +310,9 @@ class Maker:
         draw, values = self.draw, self.values
         u = draw.uniform("age", PEOPLE)
         adult = np.floor(np.where(u < 0.75, 19 + 46 * u / 0.75, 65 + 26 * (u - 0.75) / 0.25))
-        child = np.floor(np.where(u < 0.8, 19 * u / 0.8, np.where(u < 0.93, 19 + (u - 0.8) / 0.13 * 8, 60 + 400 * (u - 0.93))))
+        child = np.floor(
+            np.where(u < 0.8, 19 * u / 0.8, np.where(u < 0.93, 19 + (u - 0.8) / 0.13 * 8, 60 + 400 * (u - 0.93)))
+        )
         young = np.floor(10 + 16 * u)
         age = np.where(np.arange(PEOPLE) < 2, adult, child)
         age[:, 0] = np.where(self.of_another, young[:, 0], age[:, 0])
@@ -329,7 +331,9 @@ class Maker:
         values["is_full_time_student"] = (student & self.present).astype(float)
         qualifies = dependent & ((age < 19) | ((age < 24) & student))
         values["eitc_qualifying_children"] = qualifies.sum(axis=1).astype(float)
-        months = np.where(draw.happens("months_of_study_or_incapacity", 0.07, PEOPLE), draw.whole("months", 1, 12, PEOPLE), 0)
+        months = np.where(
+            draw.happens("months_of_study_or_incapacity", 0.07, PEOPLE), draw.whole("months", 1, 12, PEOPLE), 0
+        )
         values["months_of_study_or_incapacity"] = months * self.filer
 
     def work(self) -> None:
@@ -410,11 +414,15 @@ class Maker:
         age, dependent = values["age"], self.present & ~self.filer
         tuition = draw.amount("qualified_tuition_expenses", 0.10, 4_500, 0.9, PEOPLE)
         student = self.filer | (dependent & (age >= 17) & (age < 30))
-        tuition = np.where(dependent & student, tuition + draw.amount("tuition of dependents", 0.5, 5_000, 0.8, PEOPLE), tuition)
+        tuition = np.where(
+            dependent & student, tuition + draw.amount("tuition of dependents", 0.5, 5_000, 0.8, PEOPLE), tuition
+        )
         values["qualified_tuition_expenses"] = tuition * student
         early = draw.happens("is_american_opportunity_student", 0.6, PEOPLE)
         values["is_american_opportunity_student"] = (early & (tuition > 0) & student).astype(float)
-        adopted = np.minimum(draw.happens("adopted_children", 0.06) * draw.whole("adopted_children", 1, 2), self.dependents)
+        adopted = np.minimum(
+            draw.happens("adopted_children", 0.06) * draw.whole("adopted_children", 1, 2), self.dependents
+        )
         values["adopted_children"] = adopted
         special = draw.happens("special_needs_adoptions", 0.4) & (adopted > 0)
         values["special_needs_adoptions"] = special.astype(float)

@@ -6,10 +6,12 @@ switched on alone to see which differences it makes, and all together to see wha
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from departures import Case, Departure, simulate
@@ -74,6 +76,7 @@ class Witness:
         outputs: of `OUTPUTS`, those it computes.
         departures: where it departs from the statute or from jaxsim's reading of it.
         notes: how it is run, for the report.
+        frame, policy: what its departures are given of its input and of its parameters, if anything.
         relative: share of income that values may differ by beside the tolerance (a program in single precision).
     """
 
@@ -84,6 +87,8 @@ class Witness:
     outputs: Sequence[str]
     departures: Makers = ()
     notes: Sequence[str] = ()
+    frame: Callable[[js.Population], Any] | None = None
+    policy: Callable[[int], Any] | None = None
     relative: float = 0.0
 
 
@@ -147,7 +152,8 @@ def compare(witness: Witness, population: js.Population, year: int) -> Found:
     outputs = [o for o in known_outputs() if o in witness.outputs]
     theirs = {o: theirs[o] for o in outputs}
     sim = js.Simulation(population, year, age=False)
-    case = Case(year, None, population, None, sim.parameters)
+    frame = witness.frame(population) if witness.frame else None
+    case = Case(year, frame, population, witness.policy(year) if witness.policy else None, sim.parameters)
     ours = run_jaxsim(sim, (), outputs)
     size = np.maximum(np.abs(theirs["agi"]), np.abs(ours["agi"]))
     tolerance = TOLERANCE + witness.relative * size
@@ -156,9 +162,14 @@ def compare(witness: Witness, population: js.Population, year: int) -> Found:
     for make in witness.departures:
         title = " ".join((inspect.getdoc(make) or make.__name__).split())[:60]
         try:
-            departure = make(case)
+            departure = dataclasses.replace(make(case), text=" ".join((inspect.getdoc(make) or "").split()))
             alone = run_jaxsim(sim, (departure,), outputs)
-        except (ValueError, KeyError, TypeError, js.JaxsimError) as error:  # the rules have changed since it was written
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            js.JaxsimError,
+        ) as error:  # the rules have changed since it was written
             failed[title] = f"{type(error).__name__}: {error}"
             continue
         departures[departure.name] = departure

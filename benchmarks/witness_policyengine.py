@@ -84,10 +84,12 @@ UNIT = {
     "home_energy_audit_expense": "home_energy_audit_expenditures",
 }
 COMBINED = (  # go over with others, see `to_policyengine`
-    "business_w2_wages", "business_property", "filing_status", "eitc_qualifying_children", "employment_income", "head_is_dependent_elsewhere", "business_is_sstb",
-    "lives_apart_from_spouse", "ordinary_dividend_income", "pension_income", "rental_partnership_s_corp_income",
-    "active_partnership_s_corp_income", "alimony_agreement_after_2018", "noncash_charity",
-    "long_term_capital_gains", "capital_gain_distributions", "capital_gain_property_gifts", "home_mortgage_interest", "home_mortgage_balance", "mortgage_predates_2018",
+    "filing_status", "eitc_qualifying_children", "employment_income", "head_is_dependent_elsewhere",
+    "lives_apart_from_spouse", "business_is_sstb", "business_w2_wages", "business_property",
+    "ordinary_dividend_income", "pension_income", "rental_partnership_s_corp_income",
+    "active_partnership_s_corp_income", "long_term_capital_gains", "capital_gain_distributions",
+    "alimony_agreement_after_2018", "noncash_charity", "capital_gain_property_gifts", "home_mortgage_interest",
+    "home_mortgage_balance", "mortgage_predates_2018",
 )  # fmt: skip
 # Their own computations that would add what our units do not have.
 SET_TO_NOTHING = ("medical_expense_health_insurance_premiums",)

@@ -104,7 +104,8 @@ BENEFITS = ("snap_ben", "housing_ben", "ssi_ben", "tanf_ben", "wic_ben", "vet_be
 PERSON = ("age_head", "age_spouse", "blind_head", "blind_spouse")
 IDS = ("RECID", "MARS", "XTOT", "FLPDYR", "h_seq", "ffpos", "a_lineno", "fips", "s006", "agi_bin", "data_source")
 
-# Columns that are added up. Unreported payroll taxes (e09800) are none of them: Tax-Calculator counts them as payroll tax.
+# Columns that are added up. Unreported payroll taxes (e09800) are none of them: Tax-Calculator counts them with the
+# payroll taxes.
 SUMS = {"reported_other_taxes": ("e09700", "e09900")}
 
 # The foreign tax credit of the minimum tax where Form 6251 was filed, and what stands for it where it was not.

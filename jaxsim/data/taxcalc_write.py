@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, MINIMUM_TAX_CREDIT, PARTS, SPLIT, SUMS, UNIT
-from jaxsim.population import WEIGHT, Population
+from jaxsim.population import Population
 
 if TYPE_CHECKING:
     import pandas as pd
