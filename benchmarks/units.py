@@ -5,8 +5,8 @@
 
 Draws are counter-based and keyed by what they are for: more units leave the first ones as they are, and an input added
 leaves the others as they are. About one unit in six is plain: nothing but wages that stand at, or a dollar or a few
-hundred beside, an amount of the law. The others have each rare input with a chance of about one in eight, incomes
-that reach from nothing to several million, and losses.
+hundred beside, an amount of the law, or not even wages. The others have each rare input with a chance of about one in
+eight, incomes that reach from nothing to several million, and losses.
 """
 
 from __future__ import annotations
@@ -491,4 +491,5 @@ class Maker:
         at = at + np.asarray(standard)[self.status] * draw.happens("landmark: taxable income", 0.4)
         beside = np.array([0.0, 1.0, -1.0, 0.0])[draw.among("landmark: beside", (0.4, 0.2, 0.2, 0.2))]
         further = draw.happens("landmark: further", 0.2) * draw.whole("landmark: further", -999, 999)
-        self.values["employment_income"][plain, 0] = np.maximum(at + beside + further, 0)[plain]
+        wages = np.maximum(at + beside + further, 0) * ~draw.happens("landmark: nothing", 0.08)
+        self.values["employment_income"][plain, 0] = wages[plain]

@@ -139,8 +139,8 @@ def witness(binary: Path) -> Witness:
             "It reads its own input format; jaxsim reads the same file (`read_taxsim`), so that both know the same. "
             "There are no state taxes. Heads of household, surviving spouses and separate filers with dependents are "
             "its unmarried with dependents.",
-            "From 2024 the build in testing gives rental losses the wrong sign and rounds the tax brackets, and TAXSIM-35 "
-            "ends with 2023: these years are not compared.",
+            "From 2024 the build in testing gives rental losses the wrong sign and has a bracket of heads of household "
+            "wrong, and TAXSIM-35 ends with 2023: later years are not compared.",
         ),
     )
 
