@@ -68,7 +68,7 @@ AMOUNTS: Mapping[str, tuple[float, float, float]] = {
     "other_casualty_loss": (SELDOM, 12_000, 1.2),
     "miscellaneous_expense": (RARE, 3_000, 1.2),
     "other_itemized_deductions": (SELDOM, 2_000, 1.2),
-    "amt_foreign_tax_credit": (SELDOM, 600, 1.4),
+    "amt_foreign_tax_credit": (0.5, 600, 1.4),
     "qbi_loss_carryforward": (SELDOM, 6_000, 1.2),
     "foreign_tax_paid": (RARE, 400, 1.5),
     "reported_american_opportunity_credit": (RARE, 2_200, 0.4),
@@ -366,8 +366,6 @@ class Maker:
             self.values[name] = self.draw.signed(name, chance, median, spread)
         for name, chance in FLAGS.items():
             self.values[name] = self.draw.happens(name, chance).astype(float)
-        for name in ("amt_foreign_tax_credit",):  # without a foreign tax there is no credit for it
-            self.values[name] = self.values[name] * (self.values["foreign_tax_paid"] > 0)
 
     def wholes_and_parts(self) -> None:
         draw, values = self.draw, self.values
@@ -477,6 +475,8 @@ class Maker:
             for name in computed:
                 column = self.values[name]
                 self.values[name] = column * ~(is_ready if column.ndim == 1 else is_ready[:, None])
+        abroad = (self.values["foreign_tax_paid"] > 0) | (self.values["reported_foreign_tax_credit"] > 0)
+        self.values["amt_foreign_tax_credit"] = self.values["amt_foreign_tax_credit"] * abroad
 
     def plain_units(self) -> None:
         """Units with nothing but wages at an amount of the law, with or without a standard deduction on top."""
