@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,14 +133,16 @@ def compare(year: int, frame: pd.DataFrame, population: js.Population) -> Year:
     )  # fmt: skip
 
 
-def run_taxcalc(year: int, frame: pd.DataFrame, policy: taxcalc.Policy) -> Values:
+def run_taxcalc(
+    year: int, frame: pd.DataFrame, policy: taxcalc.Policy, outputs: Iterable[str] = tuple(OUTPUTS)
+) -> Values:
     """Tax-Calculator's outputs in the order of the file, every credit claimed, steps of law exact, nothing aged."""
     records = taxcalc.Records(
         data=frame.copy(), start_year=year, gfactors=None, weights=None, adjust_ratios=None, exact_calculations=True
     )
     calculator = taxcalc.Calculator(policy=policy, records=records)
     calculator.calc_all()
-    return {output: np.array(calculator.array(output)) for output in OUTPUTS}
+    return {output: np.array(calculator.array(output)) for output in outputs}
 
 
 def run_jaxsim(sim: js.Simulation, departures: Sequence[Departure]) -> Values:

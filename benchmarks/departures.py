@@ -45,12 +45,15 @@ ITEMIZED = "irs.deductions.itemized"
 
 @dataclass(frozen=True)
 class Case:
-    """What a departure may depend on: the year, the input file, and both programs' parameters of the year."""
+    """What a departure may depend on: the year, the input file, and both programs' parameters of the year.
+
+    Only Tax-Calculator's cases have its input file and its policy.
+    """
 
     year: int
-    frame: pd.DataFrame
+    frame: pd.DataFrame | None
     population: js.Population
-    policy: taxcalc.Policy
+    policy: taxcalc.Policy | None
     law: js.Parameters
 
 
@@ -67,6 +70,9 @@ class Departure:
         parameters: values of the year by parameter path.
         columns: input columns replaced.
         by_tax: itemizing is chosen by the tax it leads to, as Tax-Calculator compares it.
+        units: tax units whose differences it accounts for as they are, where it has no formula here.
+        outputs: the outputs in which it does; all by default.
+        text: what the other program does and what the law says, filled in from the docstring of its maker.
     """
 
     name: str
@@ -77,6 +83,9 @@ class Departure:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     by_tax: bool = False
+    units: np.ndarray | None = None
+    outputs: frozenset[str] | None = None
+    text: str = ""
 
 
 def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Iterable[str]) -> dict[str, np.ndarray]:
@@ -146,11 +155,12 @@ def nothing():
 
 
 def alimony(case: Case) -> Departure:
-    """Tax-Calculator counts no alimony received. Alimony under instruments executed before 2019 remains income of
-    the recipient unless a later change of the instrument says otherwise; the file does not give the dates."""
+    """Tax-Calculator counts no alimony, received or paid. Alimony under instruments executed before 2019 remains income
+    of the recipient and a deduction of the payer unless a later change of the instrument says otherwise; the file does
+    not give the dates."""
     none = np.zeros(case.population.count("tax_unit"))
-    law = "26 USC 71 before its repeal, P.L. 115-97 sec. 11051(c)"
-    return Departure("Alimony received", law, UNKNOWN, columns={"alimony_income": none})
+    law = "26 USC 71 and 215 before their repeal, P.L. 115-97 sec. 11051(c)"
+    return Departure("Alimony", law, UNKNOWN, columns={"alimony_income": none, "alimony_paid": none})
 
 
 @js.rule(TaxUnit, parameters="irs.income_tax.capital_loss")

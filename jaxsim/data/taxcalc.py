@@ -16,7 +16,18 @@ import numpy as np
 from jaxsim.columns import refuse
 from jaxsim.data.dependants import ages_of_dependants, bands_of_dependants
 from jaxsim.data.tabular import Reading, read_columns
-from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, KNOWN, PARTNER, SHARED, SPLIT, UNIT, UNUSED
+from jaxsim.data.taxcalc_columns import (
+    COUNTS,
+    FLAGS,
+    KNOWN,
+    MINIMUM_TAX_CREDIT,
+    PARTS,
+    SHARED,
+    SPLIT,
+    SUMS,
+    UNIT,
+    UNUSED,
+)
 from jaxsim.data.taxcalc_units import Units, benefit_evidence, counted_once, household_state, household_weights
 from jaxsim.engine import System
 from jaxsim.errors import InputError, nearest
@@ -27,9 +38,10 @@ SHOWN = 20
 OLDEST_ASSUMED = 64.0  # a spouse of unknown age is not made a senior
 ADULT_AGE = 40.0  # of heads where the file has no ages
 
-LACKS = ("sex", "race", "education", "tenure", "rent", "assets", "tips", "overtime",
+LACKS = ("sex", "race", "education", "tenure", "rent", "assets",
          "business detail (wages paid, property, specified service trades)", "incomes of dependants",
          "SPM units (the household stands for it)", "high incomes beyond a thin sample")  # fmt: skip
+LACKS_WITHOUT = {"tips": "tip_income", "overtime": "overtime_income"}
 
 
 def cps_path() -> Path:
@@ -87,6 +99,13 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
     for c, ours in UNIT.items():
         if c in file:
             unit[ours] = file.number(c, *_bounds(us, ours))[order]
+    for ours, parts in SUMS.items():
+        if any(c in file for c in parts):
+            unit[ours] = sum((file.number(c, *_bounds(us, ours)) for c in parts), np.zeros(file.rows))[order]
+    for ours, (filed, amount, otherwise) in MINIMUM_TAX_CREDIT.items():
+        if any(c in file for c in (amount, otherwise)):
+            known, usual = (file.number(c, *_bounds(us, ours)) for c in (amount, otherwise))
+            unit[ours] = np.where(file.whole(filed, 0, 1) == 1, known, usual)[order]
     for c, ours in (*COUNTS.items(), *FLAGS.items()):
         if c in file:
             unit[ours] = file.whole(c, *_bounds(us, ours))[order].astype(np.float64)
@@ -110,7 +129,7 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
         "source": where,
         "format": "Tax-Calculator input",
         "base year": int(year),
-        "lacks": list(LACKS),
+        "lacks": [*LACKS, *(name for name, c in LACKS_WITHOUT.items() if c not in file)],
         "unused columns": sorted(c for c in UNUSED if c in file and file.non_zero(c)),
         "irreconcilable units": notes,
         "household benefits": benefit_evidence(file, units),
@@ -118,6 +137,8 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
             "persons other than head and spouse are rebuilt from counts, with one age for each band",
             *([] if "age_head" in file else [f"the file has no ages: heads are taken to be {ADULT_AGE:g}"]),
             "the file has no SPM units: the household stands for it",
+            "the foreign tax credit stands for that of the minimum tax where no Form 6251 was filed (f6251), as in "
+            "Tax-Calculator",
             "separate filers are taken to live apart from the spouse all year, as Tax-Calculator takes them",
             "a household has one weight, that of its first unit; the file's units of one household differ in "
             f"{units.unequal_weights:.1%} of households",
@@ -253,7 +274,7 @@ def _persons(
         file.refuse_where(single & (blind_spouse != 0), "blind_spouse", "a blind spouse where MARS is not 2")
         person["is_blind"] = _spread(file.whole("blind_head", 0, 1)[order], blind_spouse[order], start, spouses,
                                      joint, people)  # fmt: skip
-    for code, ours in (*SPLIT.items(), *PARTNER.items()):
+    for code, ours in (*SPLIT.items(), *PARTS.items()):
         if any(c in file for c in (code, f"{code}p", f"{code}s")):
             given = _amounts(file, code, ~single, _bounds(system, ours))
             person[ours] = _spread(given[0][order], given[1][order], start, spouses, joint, people)

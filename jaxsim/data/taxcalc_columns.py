@@ -12,7 +12,7 @@ SPLIT = {
     "e00900": "self_employment_income",
     "e02100": "farm_income",
 }
-PARTNER = {"k1bx14": "partnership_self_employment_income"}  # split, without a column for the sum
+PARTS = {"k1bx14": "partnership_self_employment_income", "pencon_": "elective_deferrals"}  # without one for the sum
 
 UNIT = {
     "e00300": "taxable_interest_income",
@@ -46,7 +46,25 @@ UNIT = {
     "e19200": "deductible_interest_expense",
     "e19800": "cash_charity",
     "e20100": "noncash_charity",
+    "e20400": "miscellaneous_expense",
+    "g20500": "other_casualty_loss",  # before the floor, and not told apart by disaster: Tax-Calculator allows none
+    "e24515": "unrecaptured_section_1250_gain",
+    "e24518": "collectibles_gain",
+    "e58990": "gain_elected_as_investment_income",
+    "tip_income": "qualified_tips",
+    "overtime_income": "qualified_overtime_compensation",
+    "auto_loan_interest": "qualified_vehicle_loan_interest",
+    "cmbtp": "amt_adjustments",
     "e32800": "care_expense",
+    "e07240": "reported_savers_credit",
+    "e07260": "reported_energy_credit",
+    "e07300": "reported_foreign_tax_credit",
+    "e07400": "reported_general_business_credit",
+    "e07600": "reported_prior_year_minimum_tax_credit",
+    "p08000": "reported_other_nonrefundable_credits",
+    "e87521": "reported_american_opportunity_credit",
+    "e87530": "lifetime_learning_expenses",
+    "e11200": "excess_payroll_tax_withheld",
     "PT_binc_w2_wages": "business_w2_wages",
     "PT_ubia_property": "business_property",
     "ssi_ben": "ssi",
@@ -86,11 +104,16 @@ BENEFITS = ("snap_ben", "housing_ben", "ssi_ben", "tanf_ben", "wic_ben", "vet_be
 PERSON = ("age_head", "age_spouse", "blind_head", "blind_spouse")
 IDS = ("RECID", "MARS", "XTOT", "FLPDYR", "h_seq", "ffpos", "a_lineno", "fips", "s006", "agi_bin", "data_source")
 
-UNUSED = frozenset((
-    "auto_loan_interest", "cmbtp", "e03230", "e03240", "e07240", "e07260", "e07300", "e07400", "e07600", "e09700",
-    "e09800", "e09900", "e11200", "e20400", "e24515", "e24518", "e27200", "e58990", "e62900", "e87521", "e87530",
-    "f6251", "g20500", "overtime_income", "p08000", "pencon_p", "pencon_s", "tip_income",
-))  # fmt: skip
+# Columns that are added up. Unreported payroll taxes (e09800) are none of them: Tax-Calculator counts them with the
+# payroll taxes.
+SUMS = {"reported_other_taxes": ("e09700", "e09900")}
 
-SUFFIXED = frozenset(f"{c}{s}" for c in (*SPLIT, *PARTNER) for s in "ps")
-KNOWN = frozenset((*SPLIT, *UNIT, *COUNTS, *FLAGS, *SHARED, *PERSON, *IDS)) | UNUSED | SUFFIXED
+# The foreign tax credit of the minimum tax where Form 6251 was filed, and what stands for it where it was not.
+MINIMUM_TAX_CREDIT = {"amt_foreign_tax_credit": ("f6251", "e62900", "e07300")}
+
+# Of these the law of the years covered knows two no more (e03230, e03240); e27200 is a part of e02000.
+UNUSED = frozenset(("e03230", "e03240", "e09800", "e27200"))
+
+SUFFIXED = frozenset(f"{c}{s}" for c in (*SPLIT, *PARTS) for s in "ps")
+MANY = frozenset(c for columns in (*SUMS.values(), *MINIMUM_TAX_CREDIT.values()) for c in columns)
+KNOWN = frozenset((*SPLIT, *UNIT, *COUNTS, *FLAGS, *SHARED, *PERSON, *IDS)) | MANY | UNUSED | SUFFIXED

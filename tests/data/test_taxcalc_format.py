@@ -12,7 +12,7 @@ import pytest
 from jaxsim.data import load_population
 from jaxsim.data.dependants import ages_of_dependants, bands_of_dependants
 from jaxsim.data.taxcalc import read_taxcalc
-from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, PARTNER, SHARED, SPLIT, UNIT
+from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, MINIMUM_TAX_CREDIT, PARTS, SHARED, SPLIT, SUMS, UNIT
 from jaxsim.population import DEPENDENT, HEAD, SPOUSE, Population
 from jaxsim.rules.us import system
 
@@ -70,7 +70,8 @@ def test_sizes(population: Population) -> None:
 
 
 def test_every_mapped_input_exists() -> None:
-    ours = {*UNIT.values(), *COUNTS.values(), *FLAGS.values(), *SPLIT.values(), *PARTNER.values()}
+    ours = {*UNIT.values(), *COUNTS.values(), *FLAGS.values(), *SPLIT.values(), *PARTS.values()}
+    ours |= {*SUMS, *MINIMUM_TAX_CREDIT}
     assert ours | {name for name, _ in SHARED.values()} <= set(system().inputs)
 
 
@@ -177,8 +178,34 @@ def test_a_file_without_ages_has_adult_heads() -> None:
 
 
 def test_unused_columns_are_named_when_they_hold_something() -> None:
-    frame = fixture_frame().assign(e20400=0.0, g20500=[*[0.0] * 59, 5.0])
-    assert read_taxcalc(frame, 2014).card["unused columns"] == ["g20500"]
+    frame = fixture_frame().assign(e03240=0.0, e27200=[*[0.0] * 59, 5.0])
+    assert read_taxcalc(frame, 2014).card["unused columns"] == ["e27200"]
+
+
+def test_pension_contributions_belong_to_head_and_spouse() -> None:
+    read = read_taxcalc(fixture_frame().assign(pencon_p=100.0, pencon_s=[*[50.0, 0, 0, 0, 0, 25.0] * 10]), 2014)
+    assert members(read, 1).elective_deferrals.tolist() == [100, 50, 0, 0]
+    assert members(read, 3).elective_deferrals.tolist() == [100, 0, 0]
+
+
+def test_other_taxes_are_added_up() -> None:
+    frame = fixture_frame().assign(e09700=3.0, e09800=50.0, e09900=400.0)
+    read = read_taxcalc(frame, 2014)
+    assert (read.tables["tax_unit"]["reported_other_taxes"] == 403).all()
+    assert read.card["unused columns"] == ["e09800"]  # payroll taxes, not income tax
+
+
+def test_foreign_tax_credit_of_the_minimum_tax() -> None:
+    """That of Form 6251 where it was filed, and the regular one elsewhere."""
+    frame = fixture_frame().assign(e07300=10.0, e62900=7.0, f6251=[1, *[0] * 59])
+    credit = read_taxcalc(frame, 2014).frame("tax_unit").amt_foreign_tax_credit
+    assert credit[1] == 7
+    assert (credit[credit.index != 1] == 10).all()
+
+
+def test_tips_and_overtime_are_lacking_where_the_file_lacks_them() -> None:
+    assert {"tips", "overtime"} <= set(read_taxcalc(fixture_frame(), 2014).card["lacks"])
+    assert "tips" not in read_taxcalc(fixture_frame().assign(tip_income=1.0), 2014).card["lacks"]
 
 
 @pytest.mark.parametrize("how", ["csv", "csv.gz", "parquet", "frame", "indexed", "text", "nullable"])
@@ -237,7 +264,7 @@ def test_whole_cps(whole: Population) -> None:
     assert notes["joint return with age_spouse 0"] == 103
     assert notes["head aged 0"] == 57
     assert notes["ages of dependants do not fit the counts"] == 992
-    assert whole.card["unused columns"] == ["e03240", "e20400"]
+    assert whole.card["unused columns"] == ["e03240"]
     assert {"source", "licence", "base year", "lacks", "notes"} <= set(whole.card)
 
 
