@@ -16,12 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxsim.baselines import provisions
 from jaxsim.engine import Block
 from jaxsim.parameter_files import load_law
 from jaxsim.population import DEPENDENT, HEAD, SPOUSE, Population
 from jaxsim.precision import precision
+from jaxsim.reform import Reform
 from jaxsim.rules.us import system
 from jaxsim.rules.us.inputs import JOINT, SEPARATE
+from jaxsim.rules.us.units import DERIVED
 from jaxsim.simulation import Simulation
 
 YEAR = 2026
@@ -32,13 +35,29 @@ SEEDS = st.integers(0, 2**32 - 1)
 WHERE_TAX_FALLS_WITH_WAGES = """
 The income tax is not monotone in wages everywhere, by law:
 - credits that grow with earnings: the earned income credit (32(a)(1)), the refundable child tax credit (24(d)), the
-  credit for dependent care limited by the earnings of the spouse who earns less (21(d)(1));
+  credit for dependent care limited by the earnings of the spouse who earns less (21(d)(1)), the premium credit, which
+  begins at the poverty line (36B(c)(1)(A));
+- two things at once that a dollar of earnings allows: an IRA deduction limited by compensation (219(b)(1)(B)) with an
+  exclusion of dependent care benefits limited by earnings (129(b)), or with less unearned income of a child taxed at
+  the parents' rate (1(g)(4)(A)(i)); income falls by a dollar;
 - the minimum tax of those whose larger income raises the ceiling of gifts (170(b)(1)) so that they begin to itemize:
   interest and gifts are then allowed against it, the standard deduction was not (56(b)(1)(D)).
 Where it jumps up it is monotone all the same: steps of the child tax credit (24(b)(1)) and of dependent care
 (21(a)(2)), the end of the least deduction for business income (199A(i)).
 """
-GROWING_CREDITS = ("eitc", "refundable_ctc", "dependent_care_credit")
+GROWING_CREDITS = ("eitc", "refundable_ctc", "dependent_care_credit", "premium_tax_credit")
+
+EVERYTHING = Reform(
+    {
+        **{path: value for p in provisions("pl_119_21") for path, value in p.repeal.changes.items()
+           if p.key in ("personal_exemptions", "miscellaneous_deductions", "casualty_losses", "moving_expenses",
+                        "clean_vehicles", "home_improvements", "clean_energy")},
+        "irs.deductions.itemized.limitation.pease.rate": 0.03,
+        "irs.credits.savers_match.in_force": 1,
+    },
+    name="every provision at once",
+)  # fmt: skip
+"""Provisions of other years and baselines on top of those of 2026: never the law, but every rule does something."""
 
 PERSON_MONEY = ("employment_income", "self_employment_income", "farm_income")
 UNIT_MONEY = tuple(
@@ -47,6 +66,21 @@ UNIT_MONEY = tuple(
     if i.entity.name == "tax_unit"
     and i.kind == "money"
     and i.name not in ("pension_income", "ordinary_dividend_income")
+)
+MORE_PERSON_MONEY = tuple(
+    i.name
+    for i in system().inputs.values()
+    if i.entity.name == "person" and i.kind == "money" and i.name not in (*PERSON_MONEY, "qualified_tuition_expenses")
+)
+UNIT_FLAGS = tuple(i.name for i in system().inputs.values() if i.entity.name == "tax_unit" and i.kind == "flag")
+PERSON_FLAGS = tuple(
+    i.name for i in system().inputs.values() if i.entity.name == "person" and i.kind == "flag" and i.name != "is_blind"
+)
+DERIVED_COUNTS = {"dependents", *DERIVED}
+UNIT_COUNTS = tuple(
+    i.name
+    for i in system().inputs.values()
+    if i.entity.name == "tax_unit" and i.kind == "count" and i.name not in DERIVED_COUNTS
 )
 RULES = tuple(r.name for r in system().rules.values() if r.entity.name == "tax_unit")
 
@@ -62,7 +96,7 @@ def build(person: dict[str, np.ndarray], unit: dict[str, np.ndarray], order: np.
             "tax_unit_id": number[person["tax_unit_id"]],
         },
         "tax_unit": {**unit, "tax_unit_id": number, "household_id": number},
-        "household": {"household_id": np.arange(n), "household_weight": np.ones(n)},
+        "household": {"household_id": np.arange(n), "household_weight": np.ones(n), "state_fips": np.full(n, 48)},
     }
     return Population.from_tables(tables, year=YEAR, source="generated")
 
@@ -110,13 +144,23 @@ def draw(seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         unit[name] = amount(UNITS, 0.25, scale / 4, signed)
     unit["pension_income"] = unit["taxable_pension_income"] * 2
     unit["ordinary_dividend_income"] = unit["qualified_dividend_income"] + amount(UNITS, 0.2, scale / 4)
-    for name in (
-        "head_is_dependent_elsewhere",
-        "separate_filer_itemizes",
-        "business_is_sstb",
-        "lives_apart_from_spouse",
-    ):
+    unit["collectibles_gain"], unit["unrecaptured_section_1250_gain"] = (
+        np.round(unit["long_term_capital_gains"].clip(0) * rng.uniform(0, 0.6, UNITS) * (rng.random(UNITS) < 0.5))
+        for _ in range(2)
+    )
+    for name in UNIT_FLAGS:
         unit[name] = (rng.random(UNITS) < 0.15).astype(float)
+    for name in UNIT_COUNTS:
+        unit[name] = rng.integers(0, 4, UNITS) * (rng.random(UNITS) < 0.3) * 1.0
+    unit["marketplace_months"] = rng.integers(0, 13, UNITS).astype(float)
+    unit["parents_filing_status"] = rng.integers(0, 5, UNITS).astype(float)
+    unit["parents_taxable_income"] = np.maximum(unit["parents_taxable_income"], scale)
+    for name in MORE_PERSON_MONEY:
+        person[name] = amount(len(filers), 0.25, np.minimum(of_person, 20_000.0)) * filers
+    person["qualified_tuition_expenses"] = amount(len(filers), 0.3, np.full(len(filers), 20_000.0))
+    for name in PERSON_FLAGS:
+        person[name] = (rng.random(len(filers)) < 0.3).astype(float)
+    person["health_savings_account_coverage"] = rng.integers(0, 3, len(filers)) * filers * 1.0
     return person, unit
 
 
@@ -131,6 +175,8 @@ def columns(population: Population, *targets: str, **options: Any) -> dict[str, 
 @given(SEEDS, st.sampled_from([1.0, 100.0, 5_000.0, 60_000.0]))
 def test_tax_rises_with_wages(seed: int, step: float) -> None:
     person, unit = draw(seed)
+    twice = (unit["is_taxed_at_parents_rate"] + unit["dependent_care_benefits"])[person["tax_unit_id"]] > 0
+    person["traditional_ira_contributions"] = np.where(twice, 0.0, person["traditional_ira_contributions"])
     targets = (
         "regular_tax",
         "net_investment_income_tax",
@@ -147,7 +193,8 @@ def test_tax_rises_with_wages(seed: int, step: float) -> None:
     for name in ("regular_tax", "net_investment_income_tax", "payroll_tax"):
         assert change[name].min() >= -rounding, name
     begins_to_itemize = change["itemizes"] > 0
-    assert change["tax_before_credits"][~begins_to_itemize].min() >= -rounding, WHERE_TAX_FALLS_WITH_WAGES
+    repayment = np.maximum(change["premium_tax_credit"], 0)  # of advances, which the credit makes less
+    assert (change["tax_before_credits"] + repayment)[~begins_to_itemize].min() >= -rounding, WHERE_TAX_FALLS_WITH_WAGES
     growth = sum(np.maximum(change[name], 0) for name in GROWING_CREDITS)
     assert (change["income_tax"] + growth)[~begins_to_itemize].min() >= -rounding, WHERE_TAX_FALLS_WITH_WAGES
     assert begins_to_itemize.mean() < 0.1
@@ -157,7 +204,7 @@ def test_the_draws_reach_every_rule() -> None:
     """No rule is 0 for all units drawn, so the properties say something about each."""
     seen = dict.fromkeys(RULES, False)
     for seed in range(6):
-        for name, value in columns(drawn(seed), *RULES).items():
+        for name, value in columns(drawn(seed), *RULES, reform=EVERYTHING).items():
             seen[name] |= bool(value.any())
     assert [name for name, found in seen.items() if not found] == []
 
@@ -183,7 +230,8 @@ def test_credits_are_within_their_limits(seed: int) -> None:
         "nonrefundable_credits": value["tax_before_credits"],
         "taxable_social_security": 0.85 * unit["social_security"],
         "senior_deduction": np.full(UNITS, 12_000.0),
-        "qbi_deduction": 0.2 * value["qualified_business_income"] + 400,
+        "qbi_deduction": 0.2 * (value["qualified_business_income"] + unit["qualified_reit_and_ptp_income"].clip(0))
+        + 400,
         "state_and_local_tax_deduction": np.full(UNITS, 40_400.0),
         "regular_tax": 0.37 * value["taxable_income"],
         "self_employment_tax": 0.153 * value["tax_unit_taxable_self_employment_earnings"],
@@ -218,9 +266,19 @@ EDGE_INPUTS = (
 )
 
 
+OTHER_INPUTS = tuple(
+    i.name
+    for i in system().inputs.values()
+    if i.kind == "money" and i.entity.name in ("person", "tax_unit") and i.name not in EDGE_INPUTS
+)
+
+
 @functools.cache
 def edges() -> Population:
-    """Every filing status, age and number of children with zeros, tiny and huge amounts and exact thresholds."""
+    """Every filing status, age and number of children with zeros, tiny and huge amounts and exact thresholds.
+
+    Every input of money stands alone at 0, tiny, small and huge, the common ones also at the amounts of the law.
+    """
     law = load_law("us").in_year(YEAR)
     standard = law["irs.deductions.standard.amount"]
     rows: list[tuple[int, str, float]] = []
@@ -243,22 +301,36 @@ def edges() -> Population:
             for name in EDGE_INPUTS:
                 if value >= 0 or system().inputs[name].low < 0:
                     rows.append((status, name, float(value)))
+        for name in OTHER_INPUTS:
+            low = system().inputs[name].low
+            rows += [(status, name, v) for v in (1e-9, 1.0, 2_000.0, 30_000.0, 1e9, -2_000.0, -1e9) if v >= low]
     n = len(rows)
     index = np.arange(n)
     unit = {"filing_status": np.array([float(r[0]) for r in rows])}
     person = persons(unit, np.array(AGES, float)[(index * 3 + index // 7) % 7], (index + index // 49) % 7)
     head = person["role"] == HEAD
-    for name in EDGE_INPUTS:
+    for name in (*EDGE_INPUTS, *OTHER_INPUTS):
         value = np.array([r[2] if r[1] == name else 0.0 for r in rows])
-        if name in PERSON_MONEY:
+        if system().inputs[name].entity.name == "person":
             person[name] = np.where(head, value[person["tax_unit_id"]], 0.0)
         else:
             unit[name] = value
+    for part, whole in (("qualified_dividend_income", "ordinary_dividend_income"),
+                        ("taxable_pension_income", "pension_income")):  # fmt: skip
+        unit[whole] = np.maximum(unit[whole], unit[part])
+    for k, name in enumerate(UNIT_FLAGS):
+        unit[name] = (index % (k + 3) == 0).astype(float)
+    for k, name in enumerate(UNIT_COUNTS):
+        unit[name] = ((index + k) % 4).astype(float)
+    for k, name in enumerate(PERSON_FLAGS):
+        person[name] = (np.arange(len(head)) % (k + 2) == 0).astype(float)
+    person["health_savings_account_coverage"] = np.arange(len(head)) % 3.0
     # half of the rows have some wages besides, so that an edge meets other rules than those of the poor
     second = np.where(index % 2, 60_000.0, 0.0)
     person["employment_income"] = person["employment_income"] + np.where(head, second[person["tax_unit_id"]], 0.0)
-    unit["rental_partnership_s_corp_income"] = unit["active_partnership_s_corp_income"]
-    unit["business_is_sstb"] = (index % 3 == 0).astype(float)
+    unit["rental_partnership_s_corp_income"] = (
+        unit["rental_partnership_s_corp_income"] + unit["active_partnership_s_corp_income"]
+    )
     return build(person, unit)
 
 
@@ -276,9 +348,9 @@ def test_the_grid_covers_what_it_should() -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_values_are_finite_on_the_edges(dtype: str) -> None:
-    for name, value in columns(edges(), *RULES, precision=dtype).items():
+    for name, value in columns(edges(), *RULES, precision=dtype, reform=EVERYTHING).items():
         assert np.isfinite(value).all(), name
-        assert str(value.dtype) == dtype, name
+        assert str(value.dtype) == ("int32" if name == "tax_unit_state_fips" else dtype), name
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -287,7 +359,7 @@ def test_derivatives_are_finite_on_the_edges(dtype: str) -> None:
 
     Not jitted: operation by operation it takes seconds, and compiling the whole takes most of a minute.
     """
-    sim = Simulation(edges(), YEAR, precision=dtype)
+    sim = Simulation(edges(), YEAR, precision=dtype, reform=EVERYTHING)
     f = sim.function(*RULES)
     floats = {k: v for k, v in f.population.columns.items() if np.issubdtype(v.dtype, np.floating)}
 
@@ -322,12 +394,12 @@ def test_spouses_may_change_places(seed: int) -> None:
     """A joint return does not know head from spouse, but for what is asked of the one or the other by name."""
     person, unit = draw(seed)
     joint = unit["filing_status"] == JOINT
-    unit = {**unit, "head_is_dependent_elsewhere": np.zeros(UNITS)}
+    # alimony is compensation of the head, months of study count for one spouse at a time, the head first: leave them out
+    unit = {**unit, "head_is_dependent_elsewhere": np.zeros(UNITS), "alimony_income": np.zeros(UNITS)}
     named = {r for r in RULES if r.startswith(("head_", "spouse_"))}
     role = person["role"]
     swapped = np.where(role == HEAD, SPOUSE, np.where(role == SPOUSE, HEAD, role))
     swapped = np.where(joint[person["tax_unit_id"]], swapped, role)
-    # months of study count for one spouse at a time, the head first: leave them out
     person = {**person, "months_of_study_or_incapacity": np.zeros(len(role))}
     straight = columns(build(person, unit), *RULES)
     changed = columns(build({**person, "role": swapped}, unit), *RULES)
