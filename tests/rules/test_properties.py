@@ -38,8 +38,10 @@ The income tax is not monotone in wages everywhere, by law:
   credit for dependent care limited by the earnings of the spouse who earns less (21(d)(1)), the premium credit, which
   begins at the poverty line (36B(c)(1)(A));
 - two things at once that a dollar of earnings allows: an IRA deduction limited by compensation (219(b)(1)(B)) with an
-  exclusion of dependent care benefits limited by earnings (129(b)), or with less unearned income of a child taxed at
-  the parents' rate (1(g)(4)(A)(i)); income falls by a dollar;
+  exclusion of dependent care benefits limited by earnings (129(b)), a larger standard deduction of a dependent
+  (63(c)(5)) or less unearned income of a child taxed at the parents' rate (1(g)(4)(A)(i)): the draws leave these out;
+- a foreign tax credit reported beyond what tax there is grows with the regular tax, and counts against the minimum tax
+  as well: the draws leave it out;
 - the minimum tax of those whose larger income raises the ceiling of gifts (170(b)(1)) so that they begin to itemize:
   interest and gifts are then allowed against it, the standard deduction was not (56(b)(1)(D)).
 Where it jumps up it is monotone all the same: steps of the child tax credit (24(b)(1)) and of dependent care
@@ -175,8 +177,10 @@ def columns(population: Population, *targets: str, **options: Any) -> dict[str, 
 @given(SEEDS, st.sampled_from([1.0, 100.0, 5_000.0, 60_000.0]))
 def test_tax_rises_with_wages(seed: int, step: float) -> None:
     person, unit = draw(seed)
-    twice = (unit["is_taxed_at_parents_rate"] + unit["dependent_care_benefits"])[person["tax_unit_id"]] > 0
+    limited = ("is_taxed_at_parents_rate", "dependent_care_benefits", "head_is_dependent_elsewhere")
+    twice = sum(unit[name] for name in limited)[person["tax_unit_id"]] > 0
     person["traditional_ira_contributions"] = np.where(twice, 0.0, person["traditional_ira_contributions"])
+    unit["reported_foreign_tax_credit"] = np.zeros(UNITS)
     targets = (
         "regular_tax",
         "net_investment_income_tax",
@@ -394,7 +398,7 @@ def test_spouses_may_change_places(seed: int) -> None:
     """A joint return does not know head from spouse, but for what is asked of the one or the other by name."""
     person, unit = draw(seed)
     joint = unit["filing_status"] == JOINT
-    # alimony is compensation of the head, months of study count for one spouse at a time, the head first: leave them out
+    # alimony is the head's compensation; months of study count for one spouse at a time, the head first: leave them out
     unit = {**unit, "head_is_dependent_elsewhere": np.zeros(UNITS), "alimony_income": np.zeros(UNITS)}
     named = {r for r in RULES if r.startswith(("head_", "spouse_"))}
     role = person["role"]
@@ -447,7 +451,11 @@ def test_a_separate_filer_stands_alone(seed: int) -> None:
     both = value["head_taxable_self_employment_earnings"] + value["spouse_taxable_self_employment_earnings"]
     np.testing.assert_allclose(both, value["tax_unit_taxable_self_employment_earnings"], atol=1e-9)
     separate = status == SEPARATE
-    for name in ("senior_deduction", "dependent_care_credit"):
+    assert not value["senior_deduction"][separate].any()
+    together = separate & (drawn(seed).tables["tax_unit"]["lives_apart_from_spouse"] == 0)
+    for name in ("dependent_care_credit", "elderly_credit", "adoption_credit", "eitc"):
+        assert not value[name][together].any(), name
+    for name in ("nonrefundable_education_credit", "tip_income_deduction", "overtime_income_deduction"):
         assert not value[name][separate].any(), name
 
 
