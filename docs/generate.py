@@ -94,11 +94,11 @@ def page(
         lines += ["## Parameters", ""]
         for path in leaves:
             lines += parameter(law, law[path])
-    found = {(c["file"], c["name"]): c for rule in rules for c in checks.get(rule.name, [])}
+    found = {(c["file"], str(c["name"])): c for rule in rules for c in checks.get(rule.name, [])}
     lines += ["## Checks", ""]
     if found:
         lines += [f"{len(found)} worked cases name a result of these rules:", ""]
-        lines += [f"- {name}, {c['year']} (`{file}`): {c['source']}" for (file, name), c in sorted(found.items())]
+        lines += [f"- {name}, {c['year']} (`{file}`): {c['source']}" for (file, name), c in sorted(found.items(), key=str)]
     else:
         lines.append("No worked case names these variables; they are covered through what is computed from them.")
     return "\n".join([*lines, ""])
