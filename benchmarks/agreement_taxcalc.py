@@ -3,7 +3,7 @@
     python benchmarks/agreement_taxcalc.py [--years 2023 2024 2025 2026] [--units N] [--out benchmarks/AGREEMENT.md]
 
 Needs `pip install -e '.[validation]'`. Both programs get the same inputs, amounts not aged. Each departure of
-`departures.py` is switched on alone, to see which differences it makes, and all together, to see what remains.
+`departures_taxcalc` is switched on alone, to see which differences it makes, and all together, to see what remains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import jax
 import numpy as np
 import pandas as pd
 import taxcalc
-from departures import DEPARTURES, Case, Departure, simulate
+from departures import Case, Departure, simulate
+from departures_taxcalc import DEPARTURES
 
 import jaxsim as js
 from jaxsim.data import BASE_YEAR
