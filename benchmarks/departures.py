@@ -69,6 +69,11 @@ class Departure:
     outputs: frozenset[str] | None = None
     text: str = ""
 
+    @property
+    def changes_nothing(self) -> bool:
+        """True in a year in which the programs agree about what it is about."""
+        return not (self.rules or self.reads or self.parameters or self.columns or self.by_tax)
+
 
 def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Iterable[str]) -> dict[str, np.ndarray]:
     """Targets of a simulation in which the departures hold, in the order of tax units."""

@@ -116,5 +116,5 @@ GAIN_GROUPS = {"unrecaptured_section_1250_gain": "e24515", "collectibles_gain": 
 UNUSED = frozenset(("e03230", "e03240", "e09800", "e27200"))
 
 SUFFIXED = frozenset(f"{c}{s}" for c in (*SPLIT, *PARTS) for s in "ps")
-MANY = frozenset(c for columns in (*SUMS.values(), *MINIMUM_TAX_CREDIT.values()) for c in columns)
-KNOWN = frozenset((*SPLIT, *UNIT, *COUNTS, *FLAGS, *SHARED, *PERSON, *IDS, *GAIN_GROUPS.values())) | MANY | UNUSED | SUFFIXED
+MANY = frozenset(c for columns in (*SUMS.values(), *MINIMUM_TAX_CREDIT.values(), GAIN_GROUPS.values()) for c in columns)
+KNOWN = frozenset((*SPLIT, *UNIT, *COUNTS, *FLAGS, *SHARED, *PERSON, *IDS)) | MANY | UNUSED | SUFFIXED
