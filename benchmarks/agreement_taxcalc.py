@@ -3,7 +3,7 @@
     python benchmarks/agreement_taxcalc.py [--years 2023 2024 2025 2026] [--units N] [--out benchmarks/AGREEMENT.md]
 
 Needs `pip install -e '.[validation]'`. Both programs get the same inputs, amounts not aged. Each departure of
-`departures.py` is switched on alone, to see which differences it makes, and all together, to see what remains.
+`departures_taxcalc` is switched on alone, to see which differences it makes, and all together, to see what remains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import jax
 import numpy as np
 import pandas as pd
 import taxcalc
-from departures import DEPARTURES, Case, Departure, simulate
+from departures import Case, Departure, simulate
+from departures_taxcalc import DEPARTURES
 
 import jaxsim as js
 from jaxsim.data import BASE_YEAR
@@ -38,28 +39,37 @@ CLAIM_ALL = {"eitc_claim_prob_scale": {"2013": 9e99}, "actc_claim_prob_scale": {
 
 OUTPUTS = {
     "c00100": "Adjusted gross income",
+    "c02900": "Adjustments to income",
     "c02500": "Taxable Social Security",
     "standard": "Standard deduction taken",
     "c04470": "Itemized deductions taken",
+    "c17000": "Medical expenses, if itemized",
+    "c18300": "State and local taxes, if itemized",
+    "c19200": "Interest, if itemized",
+    "c19700": "Gifts, if itemized",
     "senior_deduction": "Deduction for seniors",
     "qbided": "Deduction for business income",
     "c04800": "Taxable income",
     "taxbc": "Regular tax",
     "c09600": "Alternative minimum tax",
+    "c05800": "Tax before credits, minimum tax included",
     "niit": "Net investment income tax",
     "c07180": "Credit for dependent care",
     "c07200": "Credit for the elderly",
     "c07220": "Child tax credit used",
     "odc": "Credit for other dependents",
+    "c07100": "All credits that only offset tax",
     "c11070": "Refundable child tax credit",
     "eitc": "Earned income credit",
     "setax": "Self-employment tax",
     "ptax_was": "Payroll taxes on wages",
     "ptax_amc": "Additional Medicare tax",
     "payrolltax": "All payroll taxes",
+    "refund": "All refundable credits",
     "iitax": "Income tax",
     "combined": "Income and payroll taxes",
 }
+ITEMIZED = ("c04470", "c17000", "c18300", "c19200", "c19700")
 PARTS = {name: TAXCALC[name] for name in OUTPUTS}
 VARIABLES = sorted({part.lstrip("-") for parts in PARTS.values() for part in parts} | {"itemizes"})
 
@@ -79,6 +89,9 @@ class Year:
 
     def differs(self, output: str) -> np.ndarray:
         return np.abs(self.ours[output] - self.theirs[output]) > TOLERANCE
+
+    def have(self, output: str) -> np.ndarray:
+        return (self.ours[output] != 0) | (self.theirs[output] != 0)
 
     def remains(self, output: str) -> np.ndarray:
         return np.abs(self.all_on[output] - self.theirs[output]) > TOLERANCE
@@ -124,7 +137,7 @@ def compare(year: int, frame: pd.DataFrame, population: js.Population) -> Year:
     differs = {output: np.abs(ours[output] - theirs[output]) > TOLERANCE for output in OUTPUTS}
     moved = {}
     for departure in departures.values():
-        alone = run_jaxsim(sim, (departure,))
+        alone = ours if departure.changes_nothing else run_jaxsim(sim, (departure,))
         moved[departure.name] = {o: (np.abs(alone[o] - ours[o]) > MOVED) & differs[o] for o in OUTPUTS}
     print(f"{year}: {int(differs['iitax'].sum()):,} of {len(frame):,} units differ in income tax", file=sys.stderr)
     return Year(
@@ -155,7 +168,8 @@ def run_jaxsim(sim: js.Simulation, departures: Sequence[Departure]) -> Values:
     }
     itemizes = values["itemizes"][order]
     results["standard"] = results["standard"] * (1 - itemizes)  # Tax-Calculator reports the deduction that is taken
-    results["c04470"] = results["c04470"] * itemizes
+    for output in ITEMIZED:
+        results[output] = results[output] * itemizes
     return results
 
 
@@ -197,8 +211,9 @@ def how(years: Mapping[int, Year], frame: pd.DataFrame, sample: int | None) -> s
         f"{taxcalc.Policy.LAST_KNOWN_YEAR}.",
         f"Units: {drawn} {len(frame):,} units of `cps.csv.gz`, which Tax-Calculator ships. Both programs take its "
         f"amounts of {BASE_YEAR} as they are (no ageing) under the law of each year. The file has no partnership, S "
-        "corporation or rental income, no capital gains other than distributions, no surviving spouses and no "
-        "specified service businesses.",
+        "corporation or rental income, no capital gains other than distributions, no surviving spouses, no specified "
+        "service businesses, no tips, overtime pay and vehicle loans, and no education, saver's, energy, foreign tax "
+        "and business credits: `agreement.py` compares these on made units.",
         "Tax-Calculator runs with `exact_calculations` (steps as on the forms) and with the probabilities of claiming "
         "the earned income credit and the refundable child tax credit scaled up so that all claim.",
         f"Two values agree if they differ by at most ${TOLERANCE:g}. Deductions are compared as taken: the standard "
@@ -233,13 +248,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> s
 def agreement(years: Mapping[int, Year], trunk: bool) -> str:
     rows = []
     for output, label in OUTPUTS.items():
-        row = [label, f"`{output}`"]
+        most = max(int(found.have(output)[found.trunk if trunk else ...].sum()) for found in years.values())
+        row = [label, f"`{output}`", f"{most:,}"]
         for found in years.values():
             differs = found.differs(output)[found.trunk] if trunk else found.differs(output)
             row.append(f"{share(differs)} ({differs.sum():,})")
         rows.append(row)
-    text = "Share of units within $1, and in brackets the number that differ by more."
-    return text + "\n\n" + table(["Output", "Name", *map(str, years)], rows, len(years))
+    text = (
+        "Share of units within $1, and in brackets the number that differ by more. Beside the name, units with an "
+        "amount other than 0 in either program, in the year that has most."
+    )
+    return wrapped(text) + "\n\n" + table(["Output", "Name", "Units", *map(str, years)], rows, len(years) + 1)
 
 
 def share(differs: np.ndarray) -> str:

@@ -304,6 +304,7 @@ class Maker:
         self.children_of_parents()
         self.ready_made_or_computed()
         self.plain_units()
+        self.aged_units()
         return self.values
 
     def people(self) -> None:
@@ -481,10 +482,7 @@ class Maker:
     def plain_units(self) -> None:
         """Units with nothing but wages at an amount of the law, with or without a standard deduction on top."""
         draw, plain = self.draw, self.plain
-        for name, column in self.values.items():
-            i = self.us.inputs[name]
-            if i.kind in ("money", "count") and name not in STRUCTURE:
-                column[plain] = i.default
+        self._without_amounts(plain)
         amounts = landmarks(self.year)
         at = amounts[(draw.uniform("landmark") * len(amounts)).astype(int)]
         standard = js.load_law().in_year(self.year)["irs.deductions.standard.amount"]
@@ -493,3 +491,23 @@ class Maker:
         further = draw.happens("landmark: further", 0.2) * draw.whole("landmark: further", -999, 999)
         wages = np.maximum(at + beside + further, 0) * ~draw.happens("landmark: nothing", 0.08)
         self.values["employment_income"][plain, 0] = wages[plain]
+
+    def aged_units(self) -> None:
+        """Aged filers with a pension that leaves some of the credit for the elderly and some tax to use it against."""
+        draw, values = self.draw, self.values
+        apart = self.status == SEPARATE
+        aged = draw.happens("aged", 0.08) & (apart | (self.status == SINGLE)) & ~self.of_another & ~self.plain
+        self._without_amounts(aged)
+        values["age"][aged, 0] = np.floor(65 + 25 * draw.uniform("aged: age"))[aged]
+        values["separate_filer_itemizes"][aged & apart] = 1.0
+        share = draw.uniform("aged: pension")
+        pension = np.round(np.where(apart, 1_000 + 12_000 * share, 15_500 + 2_500 * share))
+        untaxed = np.round(3_000 * draw.uniform("aged: untaxed pension")) * draw.happens("aged: untaxed pension", 0.3)
+        values["taxable_pension_income"][aged] = pension[aged]
+        values["pension_income"][aged] = (pension + untaxed)[aged]
+
+    def _without_amounts(self, units: np.ndarray) -> None:
+        for name, column in self.values.items():
+            i = self.us.inputs[name]
+            if i.kind in ("money", "count") and name not in STRUCTURE:
+                column[units] = i.default

@@ -19,6 +19,7 @@ from jaxsim.data.tabular import Reading, read_columns
 from jaxsim.data.taxcalc_columns import (
     COUNTS,
     FLAGS,
+    GAIN_GROUPS,
     KNOWN,
     MINIMUM_TAX_CREDIT,
     PARTS,
@@ -102,6 +103,9 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
     for ours, parts in SUMS.items():
         if any(c in file for c in parts):
             unit[ours] = sum((file.number(c, *_bounds(us, ours)) for c in parts), np.zeros(file.rows))[order]
+    if any(c in file for c in GAIN_GROUPS.values()):
+        for ours, column in _gain_groups(file).items():
+            unit[ours] = column[order]
     for ours, (filed, amount, otherwise) in MINIMUM_TAX_CREDIT.items():
         if any(c in file for c in (amount, otherwise)):
             known, usual = (file.number(c, *_bounds(us, ours)) for c in (amount, otherwise))
@@ -188,6 +192,15 @@ def _check_sums(file: Reading, units: Units) -> None:
         if part in file:
             file.refuse_where(file.number(part) > file.number(whole) + CENTS, part, f"is more than {whole}",
                               f"{whole} includes {part}.")  # fmt: skip
+
+
+def _gain_groups(file: Reading) -> dict[str, np.ndarray]:
+    """Groups of gain before short-term losses, which reduce the 28 percent group first."""
+    at_25, at_28 = (file.number(c) for c in GAIN_GROUPS.values())
+    loss = np.maximum(-file.number("p22250"), 0.0)
+    collectibles = at_28 + np.where(at_28 > 0, loss, 0.0)
+    left = np.maximum(loss - collectibles, 0.0)
+    return dict(zip(GAIN_GROUPS, (at_25 + np.where(at_25 > 0, left, 0.0), collectibles), strict=True))
 
 
 def _dependants(file: Reading, units: Units) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

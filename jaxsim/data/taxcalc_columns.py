@@ -48,8 +48,6 @@ UNIT = {
     "e20100": "noncash_charity",
     "e20400": "miscellaneous_expense",
     "g20500": "other_casualty_loss",  # before the floor, and not told apart by disaster: Tax-Calculator allows none
-    "e24515": "unrecaptured_section_1250_gain",
-    "e24518": "collectibles_gain",
     "e58990": "gain_elected_as_investment_income",
     "tip_income": "qualified_tips",
     "overtime_income": "qualified_overtime_compensation",
@@ -111,9 +109,12 @@ SUMS = {"reported_other_taxes": ("e09700", "e09900")}
 # The foreign tax credit of the minimum tax where Form 6251 was filed, and what stands for it where it was not.
 MINIMUM_TAX_CREDIT = {"amt_foreign_tax_credit": ("f6251", "e62900", "e07300")}
 
+# Groups of long-term gain: in the format as far as short-term losses leave them, here before these.
+GAIN_GROUPS = {"unrecaptured_section_1250_gain": "e24515", "collectibles_gain": "e24518"}
+
 # Of these the law of the years covered knows two no more (e03230, e03240); e27200 is a part of e02000.
 UNUSED = frozenset(("e03230", "e03240", "e09800", "e27200"))
 
 SUFFIXED = frozenset(f"{c}{s}" for c in (*SPLIT, *PARTS) for s in "ps")
-MANY = frozenset(c for columns in (*SUMS.values(), *MINIMUM_TAX_CREDIT.values()) for c in columns)
+MANY = frozenset(c for columns in (*SUMS.values(), *MINIMUM_TAX_CREDIT.values(), GAIN_GROUPS.values()) for c in columns)
 KNOWN = frozenset((*SPLIT, *UNIT, *COUNTS, *FLAGS, *SHARED, *PERSON, *IDS)) | MANY | UNUSED | SUFFIXED

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, MINIMUM_TAX_CREDIT, PARTS, SPLIT, SUMS, UNIT
+from jaxsim.data.taxcalc_columns import COUNTS, FLAGS, GAIN_GROUPS, MINIMUM_TAX_CREDIT, PARTS, SPLIT, SUMS, UNIT
 from jaxsim.population import Population
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_CHILDREN = 3  # of the earned income credit, in the format
 KNOWN_INPUTS = frozenset(
     ("age", "is_blind", "filing_status", "dependents", *UNIT.values(), *COUNTS.values(), *FLAGS.values(),
-     *SPLIT.values(), *PARTS.values(), *SUMS, *MINIMUM_TAX_CREDIT)
+     *SPLIT.values(), *PARTS.values(), *SUMS, *MINIMUM_TAX_CREDIT, *GAIN_GROUPS)
 )  # fmt: skip
 
 
@@ -23,7 +23,8 @@ def to_taxcalc(population: Population) -> pd.DataFrame:
     """One row a tax unit in the order of RECID, the unit's id; dollars of the population's year.
 
     Each unit is a household of its own: survey ids and benefits shared by a household are left out. Ages are whole
-    years. Inputs that the format has no column for are left out (see `KNOWN_INPUTS`).
+    years. Inputs that the format has no column for are left out (see `KNOWN_INPUTS`). Groups of gain are written net of
+    losses, so that losses on collectibles, and groups that losses use up, are not told.
     """
     import pandas as pd
 
@@ -57,5 +58,11 @@ def to_taxcalc(population: Population) -> pd.DataFrame:
     for ours, names in SUMS.items():
         columns[names[0]] = unit[ours]
     for ours, (filed, amount, _) in MINIMUM_TAX_CREDIT.items():
-        columns[filed], columns[amount] = np.ones(len(head), dtype=np.int64), unit[ours]
+        columns[filed], columns[amount] = (unit[ours] > 0).astype(np.int64), unit[ours]
+    at_25, at_28 = GAIN_GROUPS.values()
+    loss = np.maximum(-unit["short_term_capital_gains"], 0.0)
+    collectibles = unit["collectibles_gain"]
+    columns[at_28] = np.maximum(collectibles - loss, 0.0)
+    loss_left = np.maximum(loss - collectibles, 0.0)
+    columns[at_25] = np.maximum(unit["unrecaptured_section_1250_gain"] - loss_left, 0.0)
     return pd.DataFrame(columns).sort_values("RECID", ignore_index=True)
