@@ -8,16 +8,17 @@ from its answers.
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
-from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure
+from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, nothing, simulate
 
 import jaxsim as js
 from jaxsim.numerics import above, at_least, choose, either, equals, higher_of, relu
 from jaxsim.parameters import NO_LIMIT
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import Person, TaxUnit
-from jaxsim.rules.us.inputs import JOINT, SEPARATE, SINGLE
+from jaxsim.rules.us.inputs import HEAD_OF_HOUSEHOLD, JOINT, SEPARATE, SINGLE
 
 DOLLAR = 1.0
 
@@ -51,16 +52,198 @@ def relu_of(values: np.ndarray) -> np.ndarray:
 
 
 def additional_medicare_tax(case: Case) -> Departure:
-    """The build in testing counts additional Medicare tax in income tax and, as TAXSIM-35 does, in payroll taxes.
+    """The build in testing counts additional Medicare tax in income tax until 2023 and, as TAXSIM-35 does, in payroll
+    taxes.
     Chapters 2 and 21 are no part of the income tax of chapter 1; where to count them is a matter of presentation."""
     total = system().rules["income_tax"]
+    counted = float(case.year < 2024)
 
     def function(additional_medicare_tax, **others):
-        return total.function(**others) + additional_medicare_tax
+        return total.function(**others) + counted * additional_medicare_tax
 
     arguments = (*total.arguments, "additional_medicare_tax")
     rule = dataclasses.replace(total, function=function, arguments=arguments)
     return Departure("Additional Medicare tax", "26 USC 1401(b)(2), 3101(b)(2)", EITHER, rules=(rule,))
+
+
+@js.rule(TaxUnit)
+def taxes_without_limit(state_and_local_income_or_sales_tax):
+    """State and local income or sales taxes as they are."""
+    return state_and_local_income_or_sales_tax
+
+
+def taxes_in_other_deductions(case: Case) -> Departure:
+    """TAXSIM neither limits other itemized deductions (`otheritem`) nor adds them back in the minimum tax, though its
+    instructions call them state and local taxes and miscellaneous expenses that the minimum tax does not allow. jaxsim
+    reads them as such taxes, which the law limits together with those on property."""
+    return Departure(
+        "Taxes and other itemized deductions",
+        "26 USC 56(b)(1)(A)(ii), 164(b)(6)",
+        UNKNOWN,
+        rules=(nothing, taxes_without_limit),
+        reads={
+            "state_and_local_tax_deduction": {"state_and_local_income_or_sales_tax": "nothing"},
+            "itemized_deductions_before_limit": {"miscellaneous_deduction": "taxes_without_limit"},
+        },
+    )
+
+
+@js.rule(TaxUnit)
+def state_tax_on_investment_income():
+    """No tax falls on investment income."""
+    return 0.0
+
+
+def state_taxes_in_investment_income(case: Case) -> Departure:
+    """TAXSIM deducts nothing from investment income. The law allows deductions allocable to it, among them state income
+    taxes."""
+    return Departure("Deductions from investment income", "26 USC 1411(c)(1)(B), Treas. Reg. 1.1411-4(f)(3)(iii)",
+                     JAXSIM, rules=(state_tax_on_investment_income,))  # fmt: skip
+
+
+def excess_business_loss(case: Case) -> Departure:
+    """TAXSIM deducts business losses of any size. The law limits them."""
+    path = "irs.income_tax.excess_business_loss.threshold"
+    return Departure("Excess business losses", "26 USC 461(l)", JAXSIM,
+                     parameters={path: np.full_like(case.law[path], NO_LIMIT)})  # fmt: skip
+
+
+def businesses_without_self_employment_tax(case: Case) -> Departure:
+    """The build in testing takes no self-employment tax on business income (`pbusinc`) and counts it with income from
+    S corporations; TAXSIM-35 and the instructions tax it. By the law profit of a trade of one's own is self-employment
+    income and, unless passive, no investment income."""
+    person, unit = case.population.tables["person"], case.population.tables["tax_unit"]
+    of_unit = case.population.links["tax_unit_of_person"]
+    moved = (
+        person["self_employment_income"] * ((unit["business_w2_wages"] > 0) & (unit["business_is_sstb"] == 0))[of_unit]
+    )
+    total = np.bincount(of_unit, moved, len(unit["filing_status"]))
+    columns = {"self_employment_income": person["self_employment_income"] - moved}
+    for name in ("active_partnership_s_corp_income", "rental_partnership_s_corp_income"):
+        columns[name] = unit[name] + total
+    return Departure("Self-employment tax on business income", "26 USC 1402(a), 1411(c)(1)(A)(ii) and (2)(A)", JAXSIM,
+                     columns=columns)  # fmt: skip
+
+
+def bracket_of_heads_of_household(case: Case) -> Departure:
+    """TAXSIM ends the lowest bracket of heads of household in 2024 at $16,650. It ends at $16,550."""
+    path = "irs.income_tax.rates.threshold"
+    amounts = np.array(case.law[path])
+    if case.year == 2024:
+        amounts[1, HEAD_OF_HOUSEHOLD] = 16_650.0
+    return Departure("Lowest bracket of heads of household", "26 USC 1(j)(2)(B), Rev. Proc. 2023-34", JAXSIM,
+                     parameters={path: amounts})  # fmt: skip
+
+
+@js.rule(TaxUnit)
+def income_with_losses_as_gains(rental_partnership_s_corp_income, active_partnership_s_corp_income):
+    """Passive losses with the sign of gains."""
+    passive = rental_partnership_s_corp_income - active_partnership_s_corp_income
+    return active_partnership_s_corp_income + relu(passive) + relu(-passive)
+
+
+def losses_as_gains(case: Case) -> Departure:
+    """From 2024 the build in testing adds losses from rents and other property (`otherprop`) to income. The law
+    subtracts them."""
+    read = {"rental_partnership_s_corp_income": "income_with_losses_as_gains"} if case.year >= 2024 else {}
+    return Departure(
+        "Sign of losses on property",
+        "26 USC 62(a)(4), 165(c)",
+        JAXSIM,
+        rules=(income_with_losses_as_gains,),
+        reads={name: read for name in ("income_before_social_security", "gross_investment_income",
+                                       "eitc_disqualified_income") if read},
+    )  # fmt: skip
+
+
+def thresholds_of_gains(case: Case) -> Departure:
+    """TAXSIM starts the rate of 20 percent on the gains of separate filers in 2023 at half of the joint amount, and from
+    2024 raises the amounts of 2023 by factors of its own (5.4 percent, then 3). The amounts are published; that of
+    separate filers is rounded down by itself."""
+    path = "irs.income_tax.capital_gains.threshold"
+    amounts = np.array(case.law[path])
+    if case.year >= 2023:
+        amounts = np.array(js.load_law().in_year(2023)[path])
+        amounts[-1, SEPARATE] = amounts[-1, JOINT] / 2
+        amounts = amounts * {2023: 1.0, 2024: 1.054, 2025: 1.054 * 1.03}.get(case.year, 1.054 * 1.03**2)
+    return Departure("Thresholds of the rates on gains", "26 USC 1(h)(1), (j)(5), Rev. Procs. 2022-38 to 2025-32",
+                     JAXSIM, parameters={path: amounts})  # fmt: skip
+
+
+def law_of_2026(case: Case) -> Departure:
+    """TAXSIM knows neither the rates of the credit for dependent care from 2026, nor the limit on itemized deductions,
+    nor the minimum deduction for business income, and keeps the limit on taxes of 2025."""
+    care, salt = "irs.credits.dependent_care", "irs.deductions.itemized.salt"
+    paths = (
+        *(f"{care}.{name}" for name in ("maximum_rate", "first_phase_out.minimum_rate")),
+        *(f"{care}.second_phase_out.{name}" for name in ("threshold", "increment")),
+        *(f"{salt}.{name}" for name in ("cap", "phase_down.threshold")),
+        "irs.deductions.itemized.limitation.rate",
+        "irs.deductions.qbi.minimum_deduction",
+    )
+    before = js.load_law().in_year(2025)
+    return Departure("Amendments of 2026", "26 USC 21(a)(2), 68, 164(b)(7), 199A(i)", JAXSIM,
+                     parameters={path: before[path] for path in paths} if case.year == 2026 else {})  # fmt: skip
+
+
+def amounts_of_minimum_tax(case: Case) -> Departure:
+    """From 2025 TAXSIM raises the exemption and the start of its phase-out of 2024 by 3 percent a year. The amounts are published,
+    and from 2026 the phase-out starts lower and is faster."""
+    path = "irs.amt"
+    before, growth = js.load_law().in_year(2024), 1.03 ** max(case.year - 2024, 0)
+    raised = {f"{path}.{name}": np.array(before[f"{path}.{name}"]) * growth
+              for name in ("exemption", "phase_out.threshold")}  # fmt: skip
+    rate = {f"{path}.phase_out.rate": before[f"{path}.phase_out.rate"]}
+    return Departure("Amounts of the minimum tax", "26 USC 55(d)(4), P.L. 119-21 sec. 70107, Rev. Procs. 2024-40 and "
+                     "2025-32", JAXSIM, parameters={**raised, **rate} if case.year >= 2025 else {})  # fmt: skip
+
+
+def threshold_of_gains_in_minimum_tax(case: Case) -> Departure:
+    """From 2024 TAXSIM keeps the start of the rate of 20 percent on gains of 2023 in the minimum tax alone. The law uses
+    the same for both taxes."""
+    rule = system().rules["tentative_minimum_tax_before_credit"]
+    top = np.array(js.load_law().in_year(2023)["irs.income_tax.capital_gains.threshold"])[-1]
+    top[SEPARATE] = top[JOINT] / 2
+
+    def function(gains, **others):
+        threshold = gains.threshold.at[-1].set(top)
+        gains = SimpleNamespace(rate=gains.rate, threshold=threshold, section_1250_rate=gains.section_1250_rate)
+        return rule.function(gains=gains, **others)
+
+    rules = (dataclasses.replace(rule, function=function),) if case.year >= 2024 else ()
+    return Departure("Threshold of gains in the minimum tax", "26 USC 55(b)(3)(C)", JAXSIM, rules=rules)
+
+
+def taxes_of_separate_filers(case: Case) -> Departure:
+    """TAXSIM lowers the limit on state and local taxes of separate filers above the income of others. By the law it
+    falls above half of that."""
+    path = "irs.deductions.itemized.salt.phase_down.threshold"
+    amounts = np.array(js.load_law().in_year(min(case.year, 2025))[path])
+    amounts[SEPARATE] = amounts[SINGLE]
+    return Departure("Limit on taxes of separate filers", "26 USC 164(b)(7)(B)", JAXSIM, parameters={path: amounts})
+
+
+def seniors_in_the_business_limit(case: Case) -> Departure:
+    """TAXSIM does not subtract the deduction for seniors from the income that limits the deduction for business income.
+    That limit is of taxable income, computed without this deduction only."""
+    return Departure("Seniors in the limit of business income", "26 USC 199A(a)(2) and (e)(1)", JAXSIM, rules=(nothing,),
+                     reads={"taxable_income_before_qbi_deduction": {"deductions_beside_itemizing": "nothing"}}
+                     )  # fmt: skip
+
+
+def losses_of_dependents(case: Case) -> Departure:
+    """From 2024 the build in testing does not let losses and adjustments lower the income of dependents of others. The
+    law does."""
+    person, unit = case.population.tables["person"], case.population.tables["tax_unit"]
+    head, _, _ = case.population.filers
+    passive = unit["rental_partnership_s_corp_income"] - unit["active_partnership_s_corp_income"]
+    negative = np.minimum.reduce([
+        person["self_employment_income"][head], unit["short_term_capital_gains"], unit["long_term_capital_gains"],
+        passive, unit["active_partnership_s_corp_income"], -unit["alimony_paid"],
+    ])  # fmt: skip
+    of_another = unit["head_is_dependent_elsewhere"] > 0
+    return Departure("Losses of dependents", "26 USC 61, 62, 63(a)", JAXSIM,
+                     units=of_another & (negative < 0) & (case.year >= 2024))  # fmt: skip
 
 
 @js.rule(TaxUnit)
@@ -76,9 +259,9 @@ def wages_of_businesses(case: Case) -> Departure:
 
 @js.rule(TaxUnit)
 def all_gains_and_losses(capital_gain_in_income, qualified_dividend_income, taxable_income_before_qbi_deduction):
-    """Gains and deductible losses in income, short-term ones included, and qualified dividends."""
-    total = capital_gain_in_income + qualified_dividend_income
-    return choose(above(taxable_income_before_qbi_deduction, 0.0), total, relu(total))
+    """Gains and deductible losses in income, short-term ones included; with dividends not below zero without income."""
+    least = choose(above(taxable_income_before_qbi_deduction, 0.0), -NO_LIMIT, -qualified_dividend_income)
+    return higher_of(capital_gain_in_income, least)
 
 
 def gains_in_the_business_limit(case: Case) -> Departure:
@@ -90,32 +273,58 @@ def gains_in_the_business_limit(case: Case) -> Departure:
         "26 USC 199A(a)(2), 1222(11)",
         JAXSIM,
         rules=(all_gains_and_losses,),
-        reads={"qbi_deduction": {"adjusted_net_capital_gain": "all_gains_and_losses"}},
+        reads={"qbi_deduction": {"net_capital_gain": "all_gains_and_losses"}},
     )
 
 
 @js.rule(TaxUnit)
 def qualified_business_income(
-    tax_unit_self_employment_profit, active_partnership_s_corp_income, self_employment_tax_deduction
+    tax_unit_self_employment_profit,
+    active_partnership_s_corp_income,
+    self_employment_tax_deduction,
+    qbi_applicable_share,
 ):
-    """Profit from self-employment less half of the tax on it, a loss left out, and income of S corporations."""
-    profit = relu(tax_unit_self_employment_profit - self_employment_tax_deduction)
-    return higher_of(profit + active_partnership_s_corp_income, 0.0)
+    """Profit from self-employment, a loss left out, as far as it qualifies, and all income of S corporations."""
+    profit = relu(tax_unit_self_employment_profit) * qbi_applicable_share
+    return higher_of(profit + active_partnership_s_corp_income - self_employment_tax_deduction, 0.0)
 
 
-def losses_of_businesses(case: Case) -> Departure:
+@js.rule(TaxUnit, unit="/1")
+def all_of_it():
+    """All."""
+    return 1.0
+
+
+def kinds_of_businesses(case: Case) -> Departure:
     """TAXSIM does not set a loss from self-employment against the income of S corporations in the deduction for
-    business income. The law does, in proportion."""
+    business income, takes S corporations for no service trades and subtracts all of the deduction for self-employment
+    tax from what qualifies of a service trade. The law sets losses off in proportion; jaxsim's reader takes all
+    businesses of a unit for service trades if one is; the law counts the qualifying share of all items of a service
+    trade, deductions too."""
     return Departure(
-        "Losses of businesses",
-        "26 USC 199A(c)(2), Treas. Reg. 1.199A-1(d)(2)(iii)",
+        "Kinds of businesses",
+        "26 USC 199A(c)(2) and (d)(3)(A)(ii), Treas. Reg. 1.199A-1(d)(2)(iii)",
         JAXSIM,
-        rules=(qualified_business_income,),
+        rules=(qualified_business_income, all_of_it),
+        reads={"combined_qbi_amount": {"qbi_applicable_share": "all_of_it"}},
     )
 
 
+@js.rule(TaxUnit, unit="/1")
+def qbi_applicable_share():
+    """Service trades qualify."""
+    return 1.0
+
+
+def service_trades(case: Case) -> Departure:
+    """From 2024 the build in testing gives service trades (`pprofinc`) the deduction for business income whatever the
+    income; until 2023 it does not. The law ends it."""
+    rules = (qbi_applicable_share,) if case.year >= 2024 else ()
+    return Departure("Service trades", "26 USC 199A(d)(3)", JAXSIM, rules=rules)
+
+
 @js.rule(TaxUnit)
-def net_investment_income(
+def gross_investment_income(
     taxable_interest_income,
     ordinary_dividend_income,
     capital_gain_in_income,
@@ -124,7 +333,7 @@ def net_investment_income(
 ):
     """Interest, dividends and gains, capital losses beyond them left out, and passive income or loss."""
     portfolio = relu(taxable_interest_income + ordinary_dividend_income + capital_gain_in_income)
-    return relu(portfolio + rental_partnership_s_corp_income - active_partnership_s_corp_income)
+    return portfolio + rental_partnership_s_corp_income - active_partnership_s_corp_income
 
 
 def losses_in_investment_income(case: Case) -> Departure:
@@ -133,7 +342,7 @@ def losses_in_investment_income(case: Case) -> Departure:
         "Losses in net investment income",
         "26 USC 1411(c)(1), Treas. Reg. 1.1411-4(f)(4)",
         JAXSIM,
-        rules=(net_investment_income,),
+        rules=(gross_investment_income,),
     )
 
 
@@ -151,7 +360,7 @@ def shareholders_in_investment_income(case: Case) -> Departure:
         "26 USC 1411(c)(1)(A)(ii) and (2)(A)",
         UNKNOWN,
         rules=(no_active_income,),
-        reads={"net_investment_income": {"active_partnership_s_corp_income": "no_active_income"}},
+        reads={"gross_investment_income": {"active_partnership_s_corp_income": "no_active_income"}},
     )
 
 
@@ -160,24 +369,29 @@ def earned_income(
     tax_unit_wages,
     tax_unit_self_employment_profit,
     self_employment_tax_deduction,
-    active_partnership_s_corp_income,
-    alimony_income,
+    income_of_shareholders,
 ):
     """Wages, self-employment less half of the tax on it, S corporations and other income that is not of property."""
     profit = tax_unit_self_employment_profit - self_employment_tax_deduction
-    return higher_of(tax_unit_wages + profit + active_partnership_s_corp_income + alimony_income, 0.0)
+    return higher_of(tax_unit_wages + profit + income_of_shareholders, 0.0)
 
 
 @js.rule(TaxUnit)
-def head_earned_income_of_shareholder(head_earned_income, active_partnership_s_corp_income, filing_status):
-    """Earned income of the head with the income of S corporations, half of it on a joint return."""
-    return relu(head_earned_income + active_partnership_s_corp_income * (1 - equals(filing_status, JOINT) / 2))
+def income_of_shareholders(active_partnership_s_corp_income, miscellaneous_income, alimony_paid):
+    """Income of S corporations and other income that is not of property."""
+    return active_partnership_s_corp_income + miscellaneous_income - alimony_paid
 
 
 @js.rule(TaxUnit)
-def spouse_earned_income_of_shareholder(spouse_earned_income, active_partnership_s_corp_income):
-    """Earned income of the spouse with half of the income of S corporations."""
-    return relu(spouse_earned_income + active_partnership_s_corp_income / 2)
+def head_earned_income_of_shareholder(head_earned_income, income_of_shareholders, filing_status):
+    """Earned income of the head with that of shareholders, half of it on a joint return."""
+    return relu(head_earned_income + income_of_shareholders * (1 - equals(filing_status, JOINT) / 2))
+
+
+@js.rule(TaxUnit)
+def spouse_earned_income_of_shareholder(spouse_earned_income, income_of_shareholders):
+    """Earned income of the spouse with half of that of shareholders."""
+    return relu(spouse_earned_income + income_of_shareholders / 2)
 
 
 @js.rule(Person, parameters="irs.payroll.self_employment")
@@ -195,6 +409,7 @@ def earnings_of_shareholders(case: Case) -> Departure:
         "26 USC 32(c)(2)(A), 1402(a)(2), Treas. Reg. 1.32-2(c)(2), Rev. Rul. 59-221",
         JAXSIM,
         rules=(
+            income_of_shareholders,
             earned_income,
             person_earned_income,
             head_earned_income_of_shareholder,
@@ -238,26 +453,40 @@ def reduction_reported_as_refund(case: Case) -> Departure:
 
 @js.rule(TaxUnit)
 def earned_income_of_dependent(
-    tax_unit_wages, tax_unit_self_employment_profit, self_employment_tax_deduction, active_partnership_s_corp_income
+    tax_unit_wages,
+    tax_unit_self_employment_profit,
+    self_employment_tax_deduction,
+    active_partnership_s_corp_income,
+    alimony_paid,
 ):
-    """Wages, and profit from self-employment and of S corporations without losses."""
+    """Wages, and profit from self-employment and of S corporations without losses, less adjustments."""
     profit = relu(tax_unit_self_employment_profit) - self_employment_tax_deduction
-    return tax_unit_wages + profit + relu(active_partnership_s_corp_income)
+    return tax_unit_wages + profit + relu(active_partnership_s_corp_income) - alimony_paid
+
+
+@js.rule(TaxUnit)
+def all_income_of_dependent(earned_income_of_dependent, miscellaneous_income):
+    """The same with other income."""
+    return earned_income_of_dependent + miscellaneous_income
 
 
 def standard_deduction_of_dependents(case: Case) -> Departure:
-    """TAXSIM gives dependents the standard deduction of 2021: at least $1,100, and earned income with $350 more, though
-    it reports $400 more, and leaves business losses out of earned income. The amounts are indexed: $1,150 and $400 in
-    2022, $1,250 and $400 in 2023."""
+    """TAXSIM gives dependents the standard deduction of 2021 until 2023: at least $1,100, and earned income with $350
+    more, though it reports $400 more; in 2024 at least the $1,350 of 2025. It leaves business losses out of earned
+    income, subtracts adjustments and from 2024 adds other income (`nonprop`). The amounts are indexed: $1,150 and $400 in 2022, $1,250 and $400 in 2023, $1,300
+    in 2024, and earned income is that of section 911(d)(2)."""
     path = "irs.deductions.standard.dependent"
+    parameters = {f"{path}.minimum": 1_350.0} if case.year >= 2024 else {
+        f"{path}.minimum": 1_100.0, f"{path}.earned_income_addition": 350.0}  # fmt: skip
+    earned = "all_income_of_dependent" if case.year >= 2024 else "earned_income_of_dependent"
     return Departure(
         "Standard deduction of dependents",
-        "26 USC 63(c)(5), Rev. Proc. 2021-45 and 2022-38",
+        "26 USC 63(c)(5), Rev. Procs. 2021-45 to 2023-34",
         JAXSIM,
-        rules=(earned_income_of_dependent,),
-        reads={"basic_standard_deduction": {"earned_income": "earned_income_of_dependent"}},
-        parameters={f"{path}.minimum": 1_100.0, f"{path}.earned_income_addition": 350.0},
-        units=case.population.tables["tax_unit"]["head_is_dependent_elsewhere"] > 0,
+        rules=(earned_income_of_dependent, all_income_of_dependent),
+        reads={"basic_standard_deduction": {"earned_income": earned}},
+        parameters=parameters,
+        units=(case.population.tables["tax_unit"]["head_is_dependent_elsewhere"] > 0) & (case.year < 2024),
         outputs=frozenset({"standard"}),
     )
 
@@ -304,9 +533,11 @@ def choice_to_itemize(case: Case) -> Departure:
     """TAXSIM chooses between the standard and the itemized deductions by the tax they lead to, and takes the standard
     deduction where no tax is due either way; jaxsim takes the greater. The law leaves the choice to the filer."""
     sim = js.Simulation(case.population, case.year, age=False)
-    values = sim.columns("itemized_deductions", "itemizes", "income_tax_before_refundable_credits")
-    standard = sim.with_rules(never_itemizes).columns("income_tax_before_refundable_credits")
-    same = np.abs(standard["income_tax_before_refundable_credits"] - values["income_tax_before_refundable_credits"]) < 1
+    tax = "income_tax_before_refundable_credits"
+    with_taxes = (taxes_in_other_deductions(case),)
+    values = simulate(sim, with_taxes, (tax, "itemizes"))
+    standard = simulate(sim.with_rules(never_itemizes), with_taxes, (tax,))
+    same = np.abs(standard[tax] - values[tax]) < 1
     outputs = frozenset({"standard", "itemized", "taxable_income", "qbi", "before_credits", "care", "refundable_ctc"})
     return Departure("Choice to itemize", "26 USC 63(e)", EITHER, units=same & (values["itemizes"] > 0),
                      outputs=outputs)  # fmt: skip
@@ -322,9 +553,23 @@ DEPARTURES = (
     self_employment_minimum,
     wages_above_the_base,
     additional_medicare_tax,
+    taxes_in_other_deductions,
+    state_taxes_in_investment_income,
+    excess_business_loss,
+    businesses_without_self_employment_tax,
+    bracket_of_heads_of_household,
+    losses_as_gains,
+    thresholds_of_gains,
+    law_of_2026,
+    amounts_of_minimum_tax,
+    threshold_of_gains_in_minimum_tax,
+    taxes_of_separate_filers,
+    seniors_in_the_business_limit,
+    losses_of_dependents,
     wages_of_businesses,
     gains_in_the_business_limit,
-    losses_of_businesses,
+    kinds_of_businesses,
+    service_trades,
     losses_in_investment_income,
     shareholders_in_investment_income,
     earnings_of_shareholders,

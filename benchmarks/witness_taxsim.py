@@ -23,10 +23,9 @@ import jaxsim as js
 from jaxsim.data.taxsim import read_taxsim
 from jaxsim.rules.us.inputs import HEAD_OF_HOUSEHOLD, JOINT, SEPARATE, SINGLE, SURVIVING_SPOUSE
 
-YEARS = (2022, 2023)
+YEARS = (2022, 2023, 2024, 2025, 2026)
 MARITAL = {SINGLE: 1, JOINT: 2, SEPARATE: 6, HEAD_OF_HOUSEHOLD: 1, SURVIVING_SPOUSE: 1}
 DEPENDENT_FILER = 8
-MOST_DEPENDENTS = 4
 FULL_DETAIL = 2
 
 # Amounts of the unit by TAXSIM's column.
@@ -35,18 +34,19 @@ UNIT = {
     "dividends": "qualified_dividend_income",
     "stcg": "short_term_capital_gains",
     "ltcg": "long_term_capital_gains",
-    "nonprop": "alimony_income",
     "pensions": "taxable_pension_income",
     "gssi": "social_security",
     "pui": "unemployment_compensation",
     "proptax": "real_estate_tax",
+    "otheritem": "state_and_local_income_or_sales_tax",
     "mortgage": "deductible_interest_expense",
     "childcare": "care_expense",
     "scorp": "active_partnership_s_corp_income",
 }
 INPUTS = frozenset(
     ("age", "filing_status", "employment_income", "self_employment_income", "head_is_dependent_elsewhere",
-     "ordinary_dividend_income", "pension_income", "rental_partnership_s_corp_income", *UNIT.values())
+     "business_is_sstb", "business_w2_wages", "ordinary_dividend_income", "pension_income", "miscellaneous_income",
+     "alimony_paid", "rental_partnership_s_corp_income", *UNIT.values())
 )  # fmt: skip
 
 # Its columns whose sum an output is.
@@ -73,17 +73,20 @@ def to_taxsim(population: js.Population) -> pd.DataFrame:
     """One row a tax unit in TAXSIM's input format, in the order of the units' ids.
 
     Surviving spouses, heads of household and separate filers with dependents are its unmarried with dependents;
-    partners' earnings and dividends that are not qualified have no place in it, nor have taxes within the limit on
-    state and local taxes other than on property (its `otheritem` is not limited).
+    dividends that are not qualified go with rents, as its instructions say. Profit from self-employment is that of a
+    service trade, of a business that pays wages, or neither.
     """
     person, unit = population.tables["person"], population.tables["tax_unit"]
-    head, spouse, others = population.filers
+    head, spouse, _ = population.filers
     joint = spouse >= 0
     status = unit["filing_status"].astype(int)
 
     def of_spouse(name: str) -> np.ndarray:
         return np.where(joint, person[name][spouse], 0.0)
 
+    profit = {"p": person["self_employment_income"][head], "s": of_spouse("self_employment_income")}
+    kind = np.where(unit["business_is_sstb"] > 0, "profinc", np.where(unit["business_w2_wages"] > 0, "businc", "semp"))
+    passive = unit["rental_partnership_s_corp_income"] - unit["active_partnership_s_corp_income"]
     of_another = unit["head_is_dependent_elsewhere"] > 0
     apart = (status == SEPARATE) & (unit["dependents"] > 0)  # it takes them for heads of household
     status = np.where(apart, HEAD_OF_HOUSEHOLD, status)
@@ -94,22 +97,19 @@ def to_taxsim(population: js.Population) -> pd.DataFrame:
         "mstat": np.where(of_another, DEPENDENT_FILER, np.array([MARITAL[s] for s in range(len(MARITAL))])[status]),
         "page": np.floor(person["age"][head]).astype(int),
         "sage": np.floor(of_spouse("age")).astype(int),
-        "depx": np.minimum(unit["dependents"], MOST_DEPENDENTS).astype(int),
-        **{f"age{k}": np.zeros(len(head), dtype=int) for k in range(1, MOST_DEPENDENTS + 1)},
+        "depx": unit["dependents"].astype(int),
+        # counts rather than ages, which it does not understand from 2026
+        "dep13": unit["children_under_13"].astype(int),
+        "dep17": unit["ctc_qualifying_children"].astype(int),
+        "dep18": unit["eitc_qualifying_children"].astype(int),
         "pwages": person["employment_income"][head],
         "swages": of_spouse("employment_income"),
-        "psemp": person["self_employment_income"][head],
-        "ssemp": of_spouse("self_employment_income"),
+        **{f"{who}{k}": amount * (kind == k) for who, amount in profit.items() for k in ("semp", "businc", "profinc")},
         **{theirs: unit[ours] for theirs, ours in UNIT.items()},
-        "otherprop": unit["rental_partnership_s_corp_income"] - unit["active_partnership_s_corp_income"],
+        "otherprop": passive + unit["ordinary_dividend_income"] - unit["qualified_dividend_income"],
+        "nonprop": unit["miscellaneous_income"] - unit["alimony_paid"],
         "idtl": np.full(len(head), FULL_DETAIL),
     }
-    of_unit = population.links["tax_unit_of_person"][others]
-    rank = np.arange(len(others)) - np.searchsorted(of_unit, of_unit)
-    for k in range(MOST_DEPENDENTS):
-        rows = others[rank == k]
-        # an age of 0 stands for none
-        columns[f"age{k + 1}"][of_unit[rank == k]] = np.maximum(np.floor(person["age"][rows]), 1).astype(int)
     return pd.DataFrame(columns).sort_values("taxsimid", ignore_index=True)
 
 
@@ -152,7 +152,9 @@ def results(text: str, units: int) -> Values:
     if len(made) != units:
         raise RuntimeError(f"TAXSIM answered for {len(made)} of {units} units: {text.strip().splitlines()[-1]}")
     made = made.sort_values("taxsimid", ignore_index=True)
-    return {o: sum(made[v].to_numpy(dtype=float) for v in parts) for o, parts in RESULTS.items()}
+    values = {o: sum(made[v].to_numpy(dtype=float) for v in parts) for o, parts in RESULTS.items()}
+    values["standard"] = np.where(values["itemized"] > 0, 0.0, values["standard"])  # reported beside them from 2024
+    return values
 
 
 def run_binary(binary: Path, text: str) -> str:

@@ -38,7 +38,6 @@ UNIT = {
     "ltcg": ("long_term_capital_gains",),
     "otherprop": ("rental_partnership_s_corp_income",),
     "scorp": ("rental_partnership_s_corp_income", "active_partnership_s_corp_income"),
-    "nonprop": ("alimony_income",),
     "pensions": ("pension_income", "taxable_pension_income"),
     "gssi": ("social_security",),
     "pui": ("unemployment_compensation",),
@@ -50,11 +49,13 @@ UNIT = {
     "mortgage": ("deductible_interest_expense",),
     "childcare": ("care_expense",),
 }
+NONPROP = "nonprop"  # income or adjustments, by its sign
+SUFFICIENT_WAGES = ("pbusinc", "sbusinc")  # businesses that by the format's definition pay wages enough for 199A(b)(2)
 UNUSED = ("rentpaid", "opt1", "opt2", "opt3", "opt4")
 IDS = ("taxsimid", "year", "state", "mstat", "page", "sage", "depx", "dep13", "dep17", "dep18", "idtl")
 SIGNED = ("psemp", "ssemp", "pbusinc", "sbusinc", "pprofinc", "sprofinc", "stcg", "ltcg", "otherprop", "nonprop",
           "scorp")  # fmt: skip
-KNOWN = frozenset((*IDS, *AGE_COLUMNS, *UNIT, *UNUSED, *(c for p, s in PERSON.values() for c in (*p, *s))))
+KNOWN = frozenset((*IDS, *AGE_COLUMNS, *UNIT, NONPROP, *UNUSED, *(c for p, s in PERSON.values() for c in (*p, *s))))
 
 LACKS = ("wages and rents of dependants", "weights", "business detail (wages paid, property)", "tips", "overtime",
          "deductions other than taxes, interest and child care")  # fmt: skip
@@ -135,6 +136,12 @@ def _build(file: Reading, chosen: np.ndarray, year: int) -> Population:
         for name in names:
             if c in amounts:
                 unit[name] = unit.get(name, np.zeros(len(rows))) + amounts[c][rows]
+    if NONPROP in amounts:
+        unit["miscellaneous_income"] = amounts[NONPROP][rows].clip(0)
+        unit["alimony_paid"] = (-amounts[NONPROP][rows]).clip(0)
+    business = sum((amounts[c] for c in SUFFICIENT_WAGES if c in amounts), np.zeros(file.rows))
+    if business.any():
+        unit["business_w2_wages"] = business[rows].clip(0)  # half of them is more than a fifth of the income
     sstb = sum((amounts[c] for c in ("pprofinc", "sprofinc") if c in amounts), np.zeros(file.rows))
     if sstb.any():
         unit["business_is_sstb"] = (sstb != 0)[rows].astype(np.float64)
@@ -176,9 +183,10 @@ def _build(file: Reading, chosen: np.ndarray, year: int) -> Population:
         "unused columns": sorted(c for c in UNUSED if c in amounts and amounts[c][rows].any()),
         "notes": [
             "each row is a household with weight 1",
-            "dividends are taken as qualified, otherprop as rents and other Schedule E income, nonprop as alimony, "
-            "mortgage as deductible interest, otheritem as state income tax, transfers as other benefits; a unit with "
-            "pprofinc or sprofinc has a specified service trade",
+            "dividends are taken as qualified, otherprop as rents and other Schedule E income, nonprop as other "
+            "taxable income or, if negative, as alimony paid, mortgage as deductible interest, otheritem as state "
+            "income tax, transfers as other benefits; a unit with pprofinc or sprofinc has a specified service trade, "
+            "and businesses of pbusinc and sbusinc pay wages enough for the whole deduction",
             f"a filer's age of 0 stands for {ADULT_AGE:g}; counts of dependants stand for ages "
             + ", ".join(f"{age:g} ({c})" for c, age in CHILD_AGES.items()),
         ],
