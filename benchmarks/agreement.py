@@ -67,7 +67,7 @@ View = Callable[[js.Population], js.Population]
 def start(name: str, chosen: argparse.Namespace) -> tuple[Witness, View]:
     """A witness, and what it can know of a population."""
     if name == "policyengine":
-        return witness_policyengine.witness(chosen.policyengine_python), lambda population: population
+        return witness_policyengine.witness(chosen.policyengine_python), witness_policyengine.as_policyengine_knows
     if name == "taxsim":
         return witness_taxsim.witness(chosen.taxsim_binary), witness_taxsim.as_taxsim_knows
     return witness_taxcalc.witness(), witness_taxcalc.as_taxcalc_knows

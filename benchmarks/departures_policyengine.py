@@ -1,15 +1,17 @@
-"""Where PolicyEngine departs from the statute or from jaxsim's reading of it, each as a change of jaxsim.
+"""Where PolicyEngine departs from the statute or from jaxsim's reading of it, up to taxable income and the taxes.
 
-As in `departures.py`: docstrings are printed, no function looks at PolicyEngine's results, and rules written here
+Those of credits are in `departures_policyengine_credits.py`. Each is a change of jaxsim. As in `departures.py`: docstrings are printed, no function looks at PolicyEngine's results, and rules written here
 follow what PolicyEngine does as far as it differs; they are no reading of the law.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from departures import EITHER, JAXSIM, Case, Departure, nothing
+from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, nothing
 
 import jaxsim as js
 from jaxsim.engine import sum_of_filers
@@ -19,39 +21,164 @@ from jaxsim.rules.us.entities import Person, TaxUnit
 from jaxsim.rules.us.inputs import JOINT, SEPARATE, SINGLE, SURVIVING_SPOUSE
 
 
-@js.rule(TaxUnit)
-def state_and_local_taxes_within_income(state_and_local_tax_deduction, adjusted_gross_income):
-    """State and local taxes, at most adjusted gross income."""
-    return lower_of(state_and_local_tax_deduction, relu(adjusted_gross_income))
+def changed(name: str, change: Callable[[dict[str, Any], Any], Any], *further: str) -> js.Rule:
+    """The rule of this name with its result changed: by a function of what it and `further` read, and the result."""
+    rule = system().rules[name]
+
+    def function(**values: Any) -> Any:
+        read = {k: v for k, v in values.items() if k in rule.arguments or k in rule.parameters}
+        return change(values, rule.function(**read))
+
+    return dataclasses.replace(rule, function=function, arguments=tuple(dict.fromkeys((*rule.arguments, *further))))
+
+
+# --- income and adjustments --------------------------------------------------------------------------------------
+
+
+def gambling_winnings(case: Case) -> Departure:
+    """PolicyEngine leaves gambling winnings out of gross income, though it limits the deduction of losses by them."""
+    return Departure(
+        "Gambling winnings",
+        "26 USC 61(a), 165(d)",
+        JAXSIM,
+        rules=(nothing,),
+        reads={"income_before_social_security": {"gambling_winnings": "nothing"}},
+    )
+
+
+@js.rule(Person)
+def person_self_employed_pension_deduction(self_employed_pension_contributions, self_employment_income):
+    """Contributions up to the profit of sole proprietorships other than farms."""
+    return lower_of(self_employed_pension_contributions, higher_of(self_employment_income, 0.0))
+
+
+@js.rule(Person)
+def person_ira_compensation(employment_income, self_employed_compensation, person_self_employed_pension_deduction):
+    """Wages and earnings from self-employment less the deduction for the own plan as far as it goes."""
+    return employment_income + relu(self_employed_compensation - person_self_employed_pension_deduction)
+
+
+def pensions_of_the_self_employed(case: Case) -> Departure:
+    """PolicyEngine deducts contributions to plans of the self-employed up to the whole profit of sole proprietorships,
+    leaving farms and partners out. The law limits them to 25 percent of compensation, that is 20 percent of net
+    earnings from all self-employment before this deduction, and to an amount in dollars."""
+    return Departure(
+        "Plans of the self-employed",
+        "26 USC 404(a)(8) and (h)(1)(C), 401(c)(2), 415(c)(1)",
+        JAXSIM,
+        rules=(person_self_employed_pension_deduction, person_ira_compensation),
+    )
+
+
+@js.rule(Person)
+def person_self_employed_health_insurance_deduction(self_employed_health_insurance_premiums, self_employment_income):
+    """Premiums up to the profit of sole proprietorships other than farms."""
+    return lower_of(self_employed_health_insurance_premiums, higher_of(self_employment_income, 0.0))
+
+
+def health_insurance_of_the_self_employed(case: Case) -> Departure:
+    """PolicyEngine deducts premiums up to the profit of sole proprietorships, leaving farms and partners out and half of
+    the self-employment tax and the pension in. The law limits them to earned income, which counts all and is net of
+    both."""
+    return Departure(
+        "Health insurance of the self-employed",
+        "26 USC 162(l)(2)(A), 401(c)(2)(A)(v) and (vi)",
+        JAXSIM,
+        rules=(person_self_employed_health_insurance_deduction,),
+    )
+
+
+def taxable_care_benefits(case: Case) -> Departure:
+    """PolicyEngine leaves dependent care benefits above the exclusion out of income and of earned income. By the law
+    they are wages."""
+    instead = {"taxable_dependent_care_benefits": "nothing"}
+    return Departure(
+        "Taxable dependent care benefits",
+        "26 USC 61(a)(1), 129(a)(2)(B)",
+        JAXSIM,
+        rules=(nothing,),
+        reads={"income_before_social_security": instead, "earned_income": instead},
+    )
+
+
+# --- deductions --------------------------------------------------------------------------------------------------
 
 
 def taxes_within_income(case: Case) -> Departure:
     """PolicyEngine allows no more state and local taxes than adjusted gross income. The law sets no such limit."""
-    instead = {"state_and_local_tax_deduction": "state_and_local_taxes_within_income"}
+
+    def change(read: dict[str, Any], deduction: Any) -> Any:
+        taxes = read["state_and_local_income_or_sales_tax"] + read["real_estate_tax"]
+        return lower_of(deduction, lower_of(taxes, relu(read["adjusted_gross_income"])))
+
     return Departure(
         "State and local taxes within income",
         "26 USC 164",
         JAXSIM,
-        rules=(state_and_local_taxes_within_income,),
-        reads={"itemized_deductions_before_limit": instead, "alternative_minimum_income_before_addition": instead},
+        rules=(changed("state_and_local_tax_deduction", change),),
     )
 
 
-@js.rule(Person, parameters="irs.payroll.self_employment")
-def person_earned_income(employment_income, self_employment_income, person_self_employment_tax, p):
-    """Wages and profit of sole proprietorships less half of the self-employment tax, if positive."""
-    net = employment_income + self_employment_income - p.deduction_share * person_self_employment_tax
-    return higher_of(net, 0.0)
-
-
-def care_for_farmers_and_partners(case: Case) -> Departure:
-    """PolicyEngine leaves farms and partners' net earnings out of the earned income that limits care expenses. The law
-    counts all net earnings from self-employment."""
+def casualty_losses(case: Case) -> Departure:
+    """PolicyEngine has suspended the deduction of casualty losses altogether. By the law losses of declared disasters
+    have remained deductible."""
     return Departure(
-        "Earnings of farmers and partners in the care credit",
-        "26 USC 21(d)(1), 32(c)(2)(A)(ii), 1402(a), Treas. Reg. 1.21-2(b)(3)",
+        "Casualty losses",
+        "26 USC 165(h)(5)",
         JAXSIM,
-        rules=(person_earned_income,),
+        rules=(nothing,),
+        reads={"casualty_loss_deduction": {"disaster_casualty_loss": "nothing", "other_casualty_loss": "nothing"}},
+    )
+
+
+@js.rule(TaxUnit)
+def investment_interest_deduction(investment_interest_expense):
+    """All interest on debt for investments."""
+    return investment_interest_expense
+
+
+def investment_interest(case: Case) -> Departure:
+    """PolicyEngine deducts all investment interest. The law allows it up to net investment income."""
+    return Departure(
+        "Investment interest", "26 USC 163(d)(1)", JAXSIM, rules=(investment_interest_deduction,)
+    )
+
+
+def gambling_losses_in_full(case: Case) -> Departure:
+    """PolicyEngine allows gambling losses in full. From 2026 the law allows 90 percent of them."""
+    return Departure(
+        "Share of gambling losses",
+        "26 USC 165(d)(1), P.L. 119-21 sec. 70114",
+        JAXSIM,
+        parameters={"irs.deductions.itemized.gambling.share_of_losses": 1.0},
+    )
+
+
+def tips_beside_a_service_business(case: Case) -> Departure:
+    """PolicyEngine denies the deduction for tips to those who have a specified service business of their own. The law
+    denies it for tips received in the course of such a business; of what business the tips are, our units do not say,
+    and jaxsim takes their tips to be wages of another's."""
+    return Departure(
+        "Tips and service businesses",
+        "26 USC 224(d)(2)(B)",
+        UNKNOWN,
+        rules=(changed("tip_income_deduction", lambda read, tips: tips * (1 - read["business_is_sstb"]),
+                       "business_is_sstb"),),
+    )
+
+
+# --- taxes -------------------------------------------------------------------------------------------------------
+
+
+def deductions_from_investment_income(case: Case) -> Departure:
+    """PolicyEngine deducts nothing from investment income. The law allows what is allocable to it: investment interest,
+    state income taxes on it, penalties on early withdrawal."""
+    return Departure(
+        "Deductions from investment income",
+        "26 USC 1411(c)(1)(B), Treas. Reg. 1.1411-4(f)",
+        JAXSIM,
+        rules=(nothing,),
+        reads={"net_investment_income": {"net_investment_income_deductions": "nothing"}},
     )
 
 
@@ -94,24 +221,6 @@ def surviving_spouses(case: Case) -> Departure:
         amounts[SURVIVING_SPOUSE] = amounts[JOINT]
         parameters[path] = amounts
     return Departure("Amounts of surviving spouses", "26 USC 24(h)(3), 199A(e)(2)", JAXSIM, parameters=parameters)
-
-
-@js.rule(TaxUnit, unit="category")
-def status_as_if_unmarried(filing_status):
-    """Filing status, single for separate filers."""
-    return choose(equals(filing_status, SEPARATE), float(SINGLE), filing_status)
-
-
-def earned_income_credit_of_separate_filers(case: Case) -> Departure:
-    """PolicyEngine gives the earned income credit to all separate filers. By the law one must have a qualifying child
-    and live apart from the spouse to count as unmarried."""
-    return Departure(
-        "Earned income credit of separate filers",
-        "26 USC 32(d)",
-        JAXSIM,
-        rules=(status_as_if_unmarried,),
-        reads={"is_eitc_eligible": {"filing_status": "status_as_if_unmarried"}},
-    )
 
 
 @js.rule(TaxUnit)
@@ -173,13 +282,20 @@ def businesses_of_both_spouses(case: Case) -> Departure:
 
 
 DEPARTURES = (
+    gambling_winnings,
+    taxable_care_benefits,
+    pensions_of_the_self_employed,
+    health_insurance_of_the_self_employed,
+    casualty_losses,
+    investment_interest,
+    gambling_losses_in_full,
+    tips_beside_a_service_business,
+    deductions_from_investment_income,
     benefits_against_losses,
     additional_amounts_of_separate_filers,
     taxes_within_income,
     surviving_spouses,
     businesses_of_both_spouses,
     refunds_in_minimum_tax,
-    care_for_farmers_and_partners,
     dependents_who_are_partners,
-    earned_income_credit_of_separate_filers,
 )

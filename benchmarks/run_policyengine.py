@@ -18,6 +18,7 @@ import pandas as pd
 
 GROUPS = ("household", "tax_unit", "family", "spm_unit")
 HEAD, SPOUSE = 0, 1
+CHOICE_BY_TAX = "gov.simulation.branch_to_determine_itemization"  # else by the greater deduction
 
 
 def main() -> None:
@@ -36,6 +37,7 @@ def main() -> None:
 def simulate(persons: pd.DataFrame, year: int, outputs: list[str]) -> pd.DataFrame:
     """The outputs of each tax unit, in the order of their ids."""
     from policyengine_core.data import Dataset
+    from policyengine_core.reforms import Reform
     from policyengine_us import Microsimulation
 
     with tempfile.TemporaryDirectory() as folder:
@@ -49,13 +51,22 @@ def simulate(persons: pd.DataFrame, year: int, outputs: list[str]) -> pd.DataFra
 
         dataset = Units()
         variables = Microsimulation.default_tax_benefit_system_instance.variables
-        dataset.save_dataset({name: {str(year): v} for name, v in arrays(persons, variables).items()})
-        simulation = Microsimulation(dataset=dataset)
+        given = arrays(persons, variables)
+        dataset.save_dataset({name: by_period(variables.get(name), v, year) for name, v in given.items()})
+        by_deductions = Reform.from_dict({CHOICE_BY_TAX: {f"{year}-01-01.{year}-12-31": False}}, "policyengine_us")
+        simulation = Microsimulation(dataset=dataset, reform=by_deductions)
         results = {"tax_unit_id": np.unique(persons["tax_unit_id"])}
         for name in outputs:
             values = simulation.calculate(name, str(year), map_to="tax_unit")
             results[name] = np.asarray(values, dtype=float)
     return pd.DataFrame(results)
+
+
+def by_period(variable, values: np.ndarray, year: int) -> dict[str, np.ndarray]:
+    """The year's values, or a twelfth of them for each month of a monthly variable."""
+    if variable is None or variable.definition_period != "month":
+        return {str(year): values}
+    return {f"{year}-{month:02d}": values / 12 if variable.value_type is float else values for month in range(1, 13)}
 
 
 def arrays(persons: pd.DataFrame, variables: dict) -> dict[str, np.ndarray]:

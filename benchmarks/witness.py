@@ -44,6 +44,12 @@ OUTPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "vehicle_interest": ("Deduction for vehicle loan interest", ("auto_loan_interest_deduction",)),
     "qbi": ("Deduction for business income", ("qbi_deduction",)),
     "taxable_income": ("Taxable income", ("taxable_income",)),
+    "medical": ("Medical expenses deductible", ("medical_deduction",)),
+    "taxes": ("State and local taxes deductible", ("state_and_local_tax_deduction",)),
+    "interest": ("Interest deductible", ("interest_deduction",)),
+    "charity": ("Gifts deductible", ("charitable_deduction",)),
+    "casualty": ("Casualty losses deductible", ("casualty_loss_deduction",)),
+    "gambling": ("Gambling losses deductible", ("gambling_loss_deduction",)),
     "regular_tax": ("Regular tax", ("regular_tax",)),
     "amt": ("Alternative minimum tax", ("alternative_minimum_tax",)),
     "before_credits": ("Tax before credits, minimum tax included", ("tax_before_credits",)),
@@ -55,6 +61,7 @@ OUTPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "energy": ("Credit for efficient homes", ("energy_efficient_home_credit",)),
     "clean_energy": ("Credit for clean energy of homes", ("residential_clean_energy_credit",)),
     "savers": ("Credit for retirement savings", ("savers_credit",)),
+    "vehicles": ("Credits for clean vehicles", ("used_clean_vehicle_credit", "new_clean_vehicle_credit")),
     "ctc": ("Child tax credit against tax, other dependents included", ("nonrefundable_ctc",)),
     "business_credit": ("General business credit", ("general_business_credit",)),
     "prior_minimum_tax": ("Credit for prior year minimum tax", ("prior_year_minimum_tax_credit",)),
@@ -68,6 +75,7 @@ OUTPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "medicare_tax": ("Employee's Medicare tax", ("employee_medicare_tax",)),
     "additional_medicare": ("Additional Medicare tax", ("additional_medicare_tax",)),
     "payroll_tax": ("All payroll taxes", ("payroll_tax",)),
+    "premium_credit": ("Premium tax credit", ("premium_tax_credit",)),
     "income_tax": ("Income tax", ("income_tax",)),
 }  # fmt: skip
 ITEMIZED = ("itemized", "itemized_medical", "itemized_taxes", "itemized_interest", "itemized_gifts")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from departures_policyengine import DEPARTURES
+from departures_policyengine_credits import DEPARTURES as DEPARTURES_OF_CREDITS
 from witness import Values, Witness
 
 import jaxsim as js
@@ -24,6 +25,7 @@ DRIVER = Path(__file__).parent / "run_policyengine.py"
 FLOAT32 = 2e-6  # its arithmetic is in single precision: several roundings of 6e-8 of an income
 TIPPED_OCCUPATION = 101.0
 NEW_MORTGAGE, OLD_MORTGAGE = 2019.0, 2016.0
+MONTHS = 12.0
 
 # Columns of persons, and of the unit on its head, that go over as they are.
 PERSON = {
@@ -40,6 +42,8 @@ PERSON = {
     "self_employed_health_insurance_premiums": "self_employed_health_insurance_premiums",
     "is_full_time_student": "is_full_time_student",
     "qualified_tuition_expenses": "qualified_tuition_expenses",
+    "is_retired_on_disability": "retired_on_total_disability",
+    "disability_income": "total_disability_payments",
     "able_contributions": "able_contributions_person",
 }
 UNIT = {
@@ -61,7 +65,21 @@ UNIT = {
     "medical_expense": "other_medical_expenses",
     "state_and_local_income_or_sales_tax": "state_and_local_sales_or_income_tax",
     "real_estate_tax": "real_estate_taxes",
-    "deductible_interest_expense": "deductible_interest_expense",
+    "home_mortgage_interest": "home_mortgage_interest",
+    "home_mortgage_balance": "first_home_mortgage_balance",
+    "mortgage_insurance_premiums": "mortgage_insurance_premiums",
+    "investment_interest_expense": "investment_interest_expense",
+    "disaster_casualty_loss": "casualty_loss",
+    "miscellaneous_expense": "unreimbursed_business_employee_expenses",
+    "gambling_winnings": "gambling_winnings",
+    "gambling_losses": "gambling_losses",
+    "reported_other_taxes": "unreported_payroll_tax",
+    "benchmark_premium": "slcsp",
+    "marketplace_premium": "selected_marketplace_plan_premium_proxy",
+    "used_clean_vehicles": "purchased_qualifying_used_clean_vehicle",
+    "used_clean_vehicle_price": "used_clean_vehicle_sale_price",
+    "new_clean_vehicles": "purchased_qualifying_new_clean_vehicle",
+    "energy_property_expense": "energy_efficient_central_air_conditioner_expenditures",
     "cash_charity": "charitable_cash_donations",
     "care_expense": "tax_unit_childcare_expenses",
     "separate_filer_itemizes": "separate_filer_itemizes",
@@ -69,11 +87,10 @@ UNIT = {
     "dependent_care_benefits": "dependent_care_employer_benefits",
     "qualified_tips": "tip_income",
     "qualified_overtime_compensation": "fsla_overtime_premium",
-    "qualified_vehicle_loan_interest": "auto_loan_interest",
+    "qualified_vehicle_loan_interest": "qualified_passenger_vehicle_loan_interest",
     "gain_elected_as_investment_income": "investment_income_elected_form_4952",
-    "unrecaptured_section_1250_gain": "unrecaptured_section_1250_gain",
-    "collectibles_gain": "long_term_capital_gains_on_collectibles",
-    "amt_adjustments": "amt_non_agi_income",
+    "unrecaptured_section_1250_gain": "unrecaptured_section_1250_gain_before_losses",
+    "collectibles_gain": "collectibles_gain_or_loss",
     "qualified_reit_and_ptp_income": "qualified_reit_and_ptp_income",
     "reported_foreign_tax_credit": "foreign_tax_credit_potential",
     "residential_clean_energy_expense": "solar_electric_property_expenditures",
@@ -88,24 +105,55 @@ COMBINED = (  # go over with others, see `to_policyengine`
     "lives_apart_from_spouse", "business_is_sstb", "business_w2_wages", "business_property",
     "ordinary_dividend_income", "pension_income", "rental_partnership_s_corp_income",
     "active_partnership_s_corp_income", "long_term_capital_gains", "capital_gain_distributions",
-    "alimony_agreement_after_2018", "noncash_charity", "capital_gain_property_gifts", "home_mortgage_interest",
-    "home_mortgage_balance", "mortgage_predates_2018",
+    "alimony_agreement_after_2018", "noncash_charity", "capital_gain_property_gifts", "mortgage_predates_2018",
+    "is_american_opportunity_student", "retirement_savings_contributions", "vehicle_bought_after_september",
+    "months_of_study_or_incapacity",
 )  # fmt: skip
 # Their own computations that would add what our units do not have.
-SET_TO_NOTHING = ("medical_expense_health_insurance_premiums",)
+SET_TO_NOTHING = (
+    "medical_expense_health_insurance_premiums",
+    "capped_insulation_air_sealing_ventilation_rebate",
+    "capped_heat_pump_rebate",
+    "capped_heat_pump_water_heater_rebate",
+)
+# Outputs that it computes for all years and deducts from this one on.
+DEDUCTED_FROM = {"tips": 2025, "overtime": 2025, "vehicle_interest": 2025, "senior": 2025}
+
+# What a student of ours fulfils, and a new clean vehicle.
+STUDENT = (
+    "is_pursuing_credential_for_american_opportunity_credit",
+    "attends_eligible_educational_institution_for_american_opportunity_credit",
+    "is_enrolled_at_least_half_time_for_american_opportunity_credit",
+    "has_american_opportunity_credit_1098_t_or_exception",
+    "has_american_opportunity_credit_institution_ein",
+    "attends_eligible_educational_institution_for_lifetime_learning_credit",
+    "has_lifetime_learning_credit_1098_t_or_exception",
+)
+NEW_VEHICLE = {
+    "new_clean_vehicle_battery_capacity": 60.0,
+    "new_clean_vehicle_msrp": 40_000.0,
+    "new_clean_vehicle_battery_components_made_in_north_america": 1.0,
+    "new_clean_vehicle_battery_critical_minerals_extracted_in_trading_partner_country": 1.0,
+}
 
 # Their variables whose sum an output is; "standard" and "itemized" are then taken by their choice to itemize.
 RESULTS: Mapping[str, tuple[str, ...]] = {
     "agi": ("adjusted_gross_income",),
     "taxable_ss": ("tax_unit_taxable_social_security",),
     "standard": ("standard_deduction", "charitable_deduction_for_non_itemizers"),
-    "itemized": ("itemized_taxable_income_deductions",),
+    "itemized": ("itemized_taxable_income_deductions", "wagering_losses_deduction"),
     "senior": ("additional_senior_deduction",),
     "tips": ("tip_income_deduction",),
     "overtime": ("overtime_income_deduction",),
     "vehicle_interest": ("auto_loan_interest_deduction",),
     "qbi": ("qualified_business_income_deduction",),
     "taxable_income": ("taxable_income",),
+    "medical": ("medical_expense_deduction",),
+    "taxes": ("salt_deduction",),
+    "interest": ("interest_deduction",),
+    "charity": ("charitable_deduction",),
+    "casualty": ("casualty_loss_deduction",),
+    "gambling": ("wagering_losses_deduction",),
     "regular_tax": ("regular_tax_before_credits",),
     "amt": ("alternative_minimum_tax",),
     "before_credits": ("income_tax_before_credits",),
@@ -117,6 +165,7 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "energy": ("energy_efficient_home_improvement_credit",),
     "clean_energy": ("residential_clean_energy_credit",),
     "savers": ("savers_credit",),
+    "vehicles": ("used_clean_vehicle_credit", "new_clean_vehicle_credit"),
     "nonrefundable": ("income_tax_capped_non_refundable_credits",),  # they do not limit each by the tax left to it
     "refundable_ctc": ("refundable_ctc",),
     "eitc": ("eitc",),
@@ -125,8 +174,19 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "social_security_tax": ("employee_social_security_tax",),
     "medicare_tax": ("employee_medicare_tax",),
     "additional_medicare": ("additional_medicare_tax",),
-    "income_tax": ("income_tax",),
+    "premium_credit": ("used_aca_ptc",),
+    "income_tax": ("income_tax", "-used_aca_ptc"),  # which their income tax leaves out
 }
+
+
+def as_policyengine_knows(population: js.Population) -> js.Population:
+    """The population with IRA contributions among those for the saver's credit, and students who study all year."""
+    person = population.tables["person"]
+    saved = np.maximum(person["retirement_savings_contributions"], person["traditional_ira_contributions"])
+    months = MONTHS * person["is_full_time_student"] * (person["role"] <= SPOUSE)
+    return population.with_column("retirement_savings_contributions", saved).with_column(
+        "months_of_study_or_incapacity", months
+    )
 
 
 def to_policyengine(population: js.Population) -> pd.DataFrame:
@@ -176,12 +236,18 @@ def to_policyengine(population: js.Population) -> pd.DataFrame:
     columns["charitable_capital_gain_donations_50_pct_orgs"] = on_head(gifts)
     columns["would_file_taxes_voluntarily"] = np.ones(len(role))
     columns["treasury_tipped_occupation_code"] = on_head(np.where(unit["qualified_tips"] > 0, TIPPED_OCCUPATION, 0))
-    if unit["home_mortgage_interest"].any():  # a value given for all interest would keep them from computing it
-        del columns["deductible_interest_expense"]
-        columns["home_mortgage_interest"] = on_head(unit["home_mortgage_interest"])
-        columns["first_home_mortgage_balance"] = on_head(unit["home_mortgage_balance"])
-        year = np.where(unit["mortgage_predates_2018"] > 0, OLD_MORTGAGE, NEW_MORTGAGE)
-        columns["first_home_mortgage_origination_year"] = on_head(year)
+    year = np.where(unit["mortgage_predates_2018"] > 0, OLD_MORTGAGE, NEW_MORTGAGE)
+    columns["first_home_mortgage_origination_year"] = on_head(year)
+    studies = person["qualified_tuition_expenses"] > 0
+    columns |= {theirs: studies for theirs in STUDENT}
+    columns["has_completed_first_four_years_of_postsecondary_education"] = 1 - person["is_american_opportunity_student"]
+    columns["roth_403b_contributions"] = (
+        person["retirement_savings_contributions"] - person["traditional_ira_contributions"]
+    )
+    columns["is_separated"] = on_head(separate * unit["lives_apart_from_spouse"])
+    columns["pays_aca_premium"] = on_head(unit["benchmark_premium"] > 0)
+    columns["takes_up_aca_if_eligible"] = on_head(unit["benchmark_premium"] > 0)
+    columns |= {theirs: on_head(unit["new_clean_vehicles"] * value) for theirs, value in NEW_VEHICLE.items()}
     return pd.DataFrame(columns)
 
 
@@ -209,7 +275,7 @@ def witness(python: str) -> Witness:
         inputs=frozenset((*PERSON, *UNIT, *COMBINED)),
         run=run,
         outputs=tuple(RESULTS),
-        departures=DEPARTURES,
+        departures=(*DEPARTURES, *DEPARTURES_OF_CREDITS),
         relative=FLOAT32,
         notes=(
             "It runs by `run_policyengine.py`, over arrays. Filing status, ages and roles are given; each unit is a "
@@ -222,7 +288,7 @@ def witness(python: str) -> Witness:
 
 def run_policyengine(python: str, persons: pd.DataFrame, year: int) -> Values:
     """Outputs by tax unit, in the order of their ids."""
-    variables = sorted({v for parts in RESULTS.values() for v in parts} | {"tax_unit_itemizes"})
+    variables = sorted({v.lstrip("-") for parts in RESULTS.values() for v in parts} | {"tax_unit_itemizes"})
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "persons.csv", Path(folder) / "units.csv"
         persons.to_csv(given, index=False)
@@ -231,7 +297,11 @@ def run_policyengine(python: str, persons: pd.DataFrame, year: int) -> Values:
         if done.returncode:
             raise RuntimeError(f"PolicyEngine failed: {done.stderr.strip().splitlines()[-1:]}")
         units = pd.read_csv(made)
-    results = {o: sum(units[v].to_numpy() for v in parts) for o, parts in RESULTS.items()}
+    results = {
+        o: sum(-units[v[1:]].to_numpy() if v.startswith("-") else units[v].to_numpy() for v in parts)
+        for o, parts in RESULTS.items()
+    }
+    results |= {o: 0 * results[o] for o, first in DEDUCTED_FROM.items() if year < first}
     itemizes = units["tax_unit_itemizes"].to_numpy()
     results["standard"] = results["standard"] * (1 - itemizes)
     results["itemized"] = results["itemized"] * itemizes
