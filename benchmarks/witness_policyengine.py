@@ -66,7 +66,6 @@ UNIT = {
     "care_expense": "tax_unit_childcare_expenses",
     "separate_filer_itemizes": "separate_filer_itemizes",
     "miscellaneous_income": "miscellaneous_income",
-    "dependent_care_benefits": "dependent_care_employer_benefits",
     "qualified_tips": "tip_income",
     "qualified_overtime_compensation": "fsla_overtime_premium",
     "qualified_vehicle_loan_interest": "auto_loan_interest",
@@ -114,8 +113,7 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "care": ("cdcc",),
     "elderly": ("elderly_disabled_credit",),
     "education": ("non_refundable_american_opportunity_credit", "lifetime_learning_credit"),
-    "energy": ("energy_efficient_home_improvement_credit",),
-    "clean_energy": ("residential_clean_energy_credit",),
+    "energy": ("energy_efficient_home_improvement_credit", "residential_clean_energy_credit"),
     "savers": ("savers_credit",),
     "nonrefundable": ("income_tax_capped_non_refundable_credits",),  # they do not limit each by the tax left to it
     "refundable_ctc": ("refundable_ctc",),

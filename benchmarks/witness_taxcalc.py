@@ -1,4 +1,4 @@
-"""Tax-Calculator as a witness on made units, in its own input format; the causes are those of `departures.py`."""
+"""Tax-Calculator as a witness on made units, in its own input format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pandas as pd
 import taxcalc
 from agreement_taxcalc import CLAIM_ALL, run_taxcalc
 from departures import DEPARTURES
+from departures_made_units import DEPARTURES as FURTHER
 from witness import Values, Witness
 
 import jaxsim as js
@@ -76,7 +77,7 @@ def witness() -> Witness:
         inputs=KNOWN_INPUTS,
         run=run,
         outputs=tuple(RESULTS),
-        departures=DEPARTURES,
+        departures=(*DEPARTURES, *FURTHER),
         frame=frame_of,
         policy=policy,
         notes=(

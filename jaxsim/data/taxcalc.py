@@ -102,10 +102,9 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
     for ours, parts in SUMS.items():
         if any(c in file for c in parts):
             unit[ours] = sum((file.number(c, *_bounds(us, ours)) for c in parts), np.zeros(file.rows))[order]
-    for ours, (filed, amount, otherwise) in MINIMUM_TAX_CREDIT.items():
-        if any(c in file for c in (amount, otherwise)):
-            known, usual = (file.number(c, *_bounds(us, ours)) for c in (amount, otherwise))
-            unit[ours] = np.where(file.whole(filed, 0, 1) == 1, known, usual)[order]
+    for ours, (filed, amount) in MINIMUM_TAX_CREDIT.items():
+        if amount in file:
+            unit[ours] = (file.number(amount, *_bounds(us, ours)) * file.whole(filed, 0, 1))[order]
     for c, ours in (*COUNTS.items(), *FLAGS.items()):
         if c in file:
             unit[ours] = file.whole(c, *_bounds(us, ours))[order].astype(np.float64)
@@ -137,8 +136,6 @@ def read_taxcalc(source: Any, year: int, *, name: str | None = None, weight_scal
             "persons other than head and spouse are rebuilt from counts, with one age for each band",
             *([] if "age_head" in file else [f"the file has no ages: heads are taken to be {ADULT_AGE:g}"]),
             "the file has no SPM units: the household stands for it",
-            "the foreign tax credit stands for that of the minimum tax where no Form 6251 was filed (f6251), as in "
-            "Tax-Calculator",
             "separate filers are taken to live apart from the spouse all year, as Tax-Calculator takes them",
             "a household has one weight, that of its first unit; the file's units of one household differ in "
             f"{units.unequal_weights:.1%} of households",

@@ -108,8 +108,9 @@ IDS = ("RECID", "MARS", "XTOT", "FLPDYR", "h_seq", "ffpos", "a_lineno", "fips", 
 # payroll taxes.
 SUMS = {"reported_other_taxes": ("e09700", "e09900")}
 
-# The foreign tax credit of the minimum tax where Form 6251 was filed, and what stands for it where it was not.
-MINIMUM_TAX_CREDIT = {"amt_foreign_tax_credit": ("f6251", "e62900", "e07300")}
+# The foreign tax credit of the minimum tax, and the flag of filing Form 6251 without which it is not known. Where it is
+# not known the regular credit stands for it, in Tax-Calculator as in our rules.
+MINIMUM_TAX_CREDIT = {"amt_foreign_tax_credit": ("f6251", "e62900")}
 
 # Of these the law of the years covered knows two no more (e03230, e03240); e27200 is a part of e02000.
 UNUSED = frozenset(("e03230", "e03240", "e09800", "e27200"))

@@ -56,6 +56,6 @@ def to_taxcalc(population: Population) -> pd.DataFrame:
     columns["EIC"] = np.minimum(columns["EIC"], MOST_CHILDREN)
     for ours, names in SUMS.items():
         columns[names[0]] = unit[ours]
-    for ours, (filed, amount, _) in MINIMUM_TAX_CREDIT.items():
-        columns[filed], columns[amount] = np.ones(len(head), dtype=np.int64), unit[ours]
+    for ours, (filed, amount) in MINIMUM_TAX_CREDIT.items():
+        columns[filed], columns[amount] = (unit[ours] > 0).astype(np.int64), unit[ours]
     return pd.DataFrame(columns).sort_values("RECID", ignore_index=True)

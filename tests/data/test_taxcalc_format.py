@@ -196,11 +196,11 @@ def test_other_taxes_are_added_up() -> None:
 
 
 def test_foreign_tax_credit_of_the_minimum_tax() -> None:
-    """That of Form 6251 where it was filed, and the regular one elsewhere."""
+    """That of Form 6251 where it was filed; elsewhere it is not known."""
     frame = fixture_frame().assign(e07300=10.0, e62900=7.0, f6251=[1, *[0] * 59])
     credit = read_taxcalc(frame, 2014).frame("tax_unit").amt_foreign_tax_credit
     assert credit[1] == 7
-    assert (credit[credit.index != 1] == 10).all()
+    assert (credit[credit.index != 1] == 0).all()
 
 
 def test_tips_and_overtime_are_lacking_where_the_file_lacks_them() -> None:
