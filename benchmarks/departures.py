@@ -463,12 +463,14 @@ def minimum_of_service_businesses(case: Case) -> Departure:
 
 def surviving_spouses(case: Case) -> Departure:
     """Tax-Calculator gives surviving spouses the joint amounts of the range over which the limits of business income
-    phase in and of the income at which the child tax credit falls. The law doubles both for joint returns only."""
+    phase in (and in 2022 of where it begins) and of the income at which the child tax credit falls. The law doubles
+    them for joint returns only."""
     return Departure(
         "Amounts of surviving spouses",
         "26 USC 199A(b)(3)(B), 24(h)(3)",
         JAXSIM,
         parameters={
+            **differing(case, "irs.deductions.qbi.threshold", "PT_qbid_taxinc_thd"),
             **differing(case, "irs.deductions.qbi.phase_in_range", "PT_qbid_taxinc_gap"),
             **differing(case, "irs.credits.ctc.phase_out.threshold", "CTC_ps"),
         },

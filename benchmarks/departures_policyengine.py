@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from departures import EITHER, JAXSIM, Case, Departure, nothing
+from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, nothing
 
 import jaxsim as js
 from jaxsim.engine import sum_of_filers
@@ -172,7 +172,53 @@ def businesses_of_both_spouses(case: Case) -> Departure:
     return Departure("Businesses of both spouses", "26 USC 199A(b)(2), Treas. Reg. 1.199A-1(d)", EITHER, units=both)
 
 
+def plans_of_the_self_employed(case: Case) -> Departure:
+    """PolicyEngine deducts contributions of the self-employed to their own plan up to all of their earnings, and
+    neither these nor premiums of health insurance against partners' and farmers' earnings. The law limits
+    contributions to a share of earnings and counts all net earnings from self-employment."""
+    person = case.population.tables["person"]
+    of_person = (person["self_employed_pension_contributions"] > 0) | (
+        person["self_employed_health_insurance_premiums"] > 0
+    )
+    units = np.bincount(case.population.links["tax_unit_of_person"], of_person, case.population.count("tax_unit")) > 0
+    return Departure("Plans and insurance of the self-employed", "26 USC 162(l)(2)(A), 401(c)(2), 404(a)(8)", JAXSIM,
+                     units=units)  # fmt: skip
+
+
+def tips_in_service_businesses(case: Case) -> Departure:
+    """PolicyEngine denies the deduction for tips to persons whose business is a specified service trade. The law denies
+    it for tips received in such a trade; our units do not say where they were received."""
+    unit = case.population.tables["tax_unit"]
+    units = (unit["qualified_tips"] > 0) & (unit["business_is_sstb"] > 0)
+    return Departure("Tips in service businesses", "26 USC 224(d)(2)(B)", UNKNOWN, units=units)
+
+
+def deductions_from_investment_income(case: Case) -> Departure:
+    """PolicyEngine takes net investment income without deductions. The law takes off what is properly allocable to it:
+    penalties on early withdrawal, investment interest and state income taxes."""
+    unit = case.population.tables["tax_unit"]
+    names = (
+        "early_withdrawal_penalty", "investment_interest_expense", "state_and_local_income_or_sales_tax",
+        "deductible_interest_expense", "personal_property_tax",
+    )  # fmt: skip
+    units = np.logical_or.reduce([unit[name] > 0 for name in names])
+    return Departure("Deductions from net investment income", "26 USC 1411(c)(1)(B), Treas. Reg. 1.1411-4(f)", JAXSIM,
+                     units=units, outputs=frozenset({"niit", "income_tax"}))  # fmt: skip
+
+
+def choice_to_itemize(case: Case) -> Departure:
+    """PolicyEngine itemizes where that leads to less tax, the minimum tax included; jaxsim takes the greater deduction.
+    The law leaves the choice to the filer."""
+    values = js.Simulation(case.population, case.year, age=False).columns("alternative_minimum_tax")
+    units = values["alternative_minimum_tax"] > 0
+    return Departure("Choice to itemize", "26 USC 63(e)", EITHER, units=units)
+
+
 DEPARTURES = (
+    choice_to_itemize,
+    deductions_from_investment_income,
+    plans_of_the_self_employed,
+    tips_in_service_businesses,
     benefits_against_losses,
     additional_amounts_of_separate_filers,
     taxes_within_income,

@@ -39,8 +39,6 @@ PERSON = {
     "self_employed_pension_contributions": "self_employed_pension_contributions",
     "self_employed_health_insurance_premiums": "self_employed_health_insurance_premiums",
     "is_full_time_student": "is_full_time_student",
-    "qualified_tuition_expenses": "qualified_tuition_expenses",
-    "able_contributions": "able_contributions_person",
 }
 UNIT = {
     "taxable_interest_income": "taxable_interest_income",
@@ -68,19 +66,12 @@ UNIT = {
     "miscellaneous_income": "miscellaneous_income",
     "qualified_tips": "tip_income",
     "qualified_overtime_compensation": "fsla_overtime_premium",
-    "qualified_vehicle_loan_interest": "auto_loan_interest",
+    "qualified_vehicle_loan_interest": "qualified_passenger_vehicle_loan_interest",
     "gain_elected_as_investment_income": "investment_income_elected_form_4952",
     "unrecaptured_section_1250_gain": "unrecaptured_section_1250_gain",
-    "collectibles_gain": "long_term_capital_gains_on_collectibles",
-    "amt_adjustments": "amt_non_agi_income",
     "qualified_reit_and_ptp_income": "qualified_reit_and_ptp_income",
     "reported_foreign_tax_credit": "foreign_tax_credit_potential",
     "residential_clean_energy_expense": "solar_electric_property_expenditures",
-    "energy_efficient_window_expense": "energy_efficient_window_expenditures",
-    "energy_efficient_door_expense": "energy_efficient_door_expenditures",
-    "insulation_expense": "energy_efficient_insulation_expenditures",
-    "heat_pump_expense": "heat_pump_expenditures",
-    "home_energy_audit_expense": "home_energy_audit_expenditures",
 }
 COMBINED = (  # go over with others, see `to_policyengine`
     "filing_status", "eitc_qualifying_children", "employment_income", "head_is_dependent_elsewhere",
@@ -88,7 +79,8 @@ COMBINED = (  # go over with others, see `to_policyengine`
     "ordinary_dividend_income", "pension_income", "rental_partnership_s_corp_income",
     "active_partnership_s_corp_income", "long_term_capital_gains", "capital_gain_distributions",
     "alimony_agreement_after_2018", "noncash_charity", "capital_gain_property_gifts", "home_mortgage_interest",
-    "home_mortgage_balance", "mortgage_predates_2018",
+    "home_mortgage_balance", "mortgage_predates_2018", "collectibles_gain", "retirement_savings_contributions",
+    "able_contributions",
 )  # fmt: skip
 # Their own computations that would add what our units do not have.
 SET_TO_NOTHING = ("medical_expense_health_insurance_premiums",)
@@ -168,6 +160,10 @@ def to_policyengine(population: js.Population) -> pd.DataFrame:
     columns["rental_income"] = on_head(total - active)
     columns["rental_income_would_be_qualified"] = np.zeros(len(role))
     columns["business_is_sstb"] = unit["business_is_sstb"][at] * filer
+    columns["long_term_capital_gains_on_collectibles"] = on_head(np.maximum(unit["collectibles_gain"], 0))
+    columns["savers_credit_qualified_contributions"] = filer * (
+        person["retirement_savings_contributions"] + person["elective_deferrals"] + person["able_contributions"]
+    )
     columns["divorce_year"] = np.where(unit["alimony_agreement_after_2018"][at] > 0, 2019, 2010)
     gifts = unit["capital_gain_property_gifts"]
     columns["charitable_non_cash_donations"] = on_head(unit["noncash_charity"] - gifts)
@@ -175,8 +171,8 @@ def to_policyengine(population: js.Population) -> pd.DataFrame:
     columns["would_file_taxes_voluntarily"] = np.ones(len(role))
     columns["treasury_tipped_occupation_code"] = on_head(np.where(unit["qualified_tips"] > 0, TIPPED_OCCUPATION, 0))
     if unit["home_mortgage_interest"].any():  # a value given for all interest would keep them from computing it
-        del columns["deductible_interest_expense"]
-        columns["home_mortgage_interest"] = on_head(unit["home_mortgage_interest"])
+        ready_made = columns.pop("deductible_interest_expense")  # of units without a balance: it is all deductible
+        columns["home_mortgage_interest"] = on_head(unit["home_mortgage_interest"]) + ready_made
         columns["first_home_mortgage_balance"] = on_head(unit["home_mortgage_balance"])
         year = np.where(unit["mortgage_predates_2018"] > 0, OLD_MORTGAGE, NEW_MORTGAGE)
         columns["first_home_mortgage_origination_year"] = on_head(year)
