@@ -81,16 +81,26 @@ def all_gains_and_losses(capital_gain_in_income, qualified_dividend_income, taxa
     return choose(above(taxable_income_before_qbi_deduction, 0.0), total, relu(total))
 
 
+@js.rule(TaxUnit)
+def all_gains_and_losses_but_dividends(all_gains_and_losses, qualified_dividend_income):
+    """The same without dividends."""
+    return all_gains_and_losses - qualified_dividend_income
+
+
 def gains_in_the_business_limit(case: Case) -> Departure:
     """TAXSIM subtracts all capital gains, short-term ones too, from the income that limits the deduction for business
     income, and adds deductible losses. The law subtracts net capital gain, which is net long-term gain above net
     short-term loss and not less than zero."""
+    if "net_capital_gain" in system().rules["qbi_deduction"].arguments:
+        instead = {"net_capital_gain": "all_gains_and_losses_but_dividends"}
+    else:
+        instead = {"adjusted_net_capital_gain": "all_gains_and_losses"}
     return Departure(
         "Gains in the limit of business income",
         "26 USC 199A(a)(2), 1222(11)",
         JAXSIM,
-        rules=(all_gains_and_losses,),
-        reads={"qbi_deduction": {"adjusted_net_capital_gain": "all_gains_and_losses"}},
+        rules=(all_gains_and_losses, all_gains_and_losses_but_dividends),
+        reads={"qbi_deduction": instead},
     )
 
 
@@ -116,42 +126,22 @@ def losses_of_businesses(case: Case) -> Departure:
 
 @js.rule(TaxUnit)
 def net_investment_income(
-    taxable_interest_income,
-    ordinary_dividend_income,
-    capital_gain_in_income,
-    rental_partnership_s_corp_income,
-    active_partnership_s_corp_income,
+    taxable_interest_income, ordinary_dividend_income, capital_gain_in_income, rental_partnership_s_corp_income
 ):
-    """Interest, dividends and gains, capital losses beyond them left out, and passive income or loss."""
+    """Interest, dividends and gains, capital losses beyond them left out, and rents and S corporations."""
     portfolio = relu(taxable_interest_income + ordinary_dividend_income + capital_gain_in_income)
-    return relu(portfolio + rental_partnership_s_corp_income - active_partnership_s_corp_income)
+    return relu(portfolio + rental_partnership_s_corp_income)
 
 
-def losses_in_investment_income(case: Case) -> Departure:
-    """TAXSIM does not set deductible capital losses against rents in net investment income. The law does."""
+def investment_income(case: Case) -> Departure:
+    """TAXSIM counts income from S corporations as net investment income, sets no deductible capital losses against
+    rents, and makes no deductions. jaxsim reads the income as of active shareholders, which the law leaves out, and
+    the law sets losses and allocable deductions against each kind."""
     return Departure(
-        "Losses in net investment income",
-        "26 USC 1411(c)(1), Treas. Reg. 1.1411-4(f)(4)",
+        "Net investment income",
+        "26 USC 1411(c)(1) and (2)(A), Treas. Reg. 1.1411-4(f)",
         JAXSIM,
         rules=(net_investment_income,),
-    )
-
-
-@js.rule(TaxUnit)
-def no_active_income():
-    """Nothing is active."""
-    return 0.0
-
-
-def shareholders_in_investment_income(case: Case) -> Departure:
-    """TAXSIM counts income from S corporations as net investment income. jaxsim reads it as of active shareholders,
-    and the law leaves income of a trade or business out unless it is passive."""
-    return Departure(
-        "S corporations in net investment income",
-        "26 USC 1411(c)(1)(A)(ii) and (2)(A)",
-        UNKNOWN,
-        rules=(no_active_income,),
-        reads={"net_investment_income": {"active_partnership_s_corp_income": "no_active_income"}},
     )
 
 
@@ -262,6 +252,17 @@ def standard_deduction_of_dependents(case: Case) -> Departure:
     )
 
 
+@js.rule(TaxUnit, name="excess_business_loss")
+def no_excess_business_loss():
+    """Nothing."""
+    return 0.0
+
+
+def excess_business_losses(case: Case) -> Departure:
+    """TAXSIM does not limit business losses. The law does."""
+    return Departure("Excess business losses", "26 USC 461(l)", JAXSIM, rules=(no_excess_business_loss,))
+
+
 def payroll_taxes_of_large_families(case: Case) -> Departure:
     """TAXSIM does not let families with three children or more take the payroll taxes in place of a share of earnings
     as the limit of the refundable child tax credit. The law does."""
@@ -319,14 +320,14 @@ def never_itemizes():
 
 
 DEPARTURES = (
+    excess_business_losses,
     self_employment_minimum,
     wages_above_the_base,
     additional_medicare_tax,
     wages_of_businesses,
     gains_in_the_business_limit,
     losses_of_businesses,
-    losses_in_investment_income,
-    shareholders_in_investment_income,
+    investment_income,
     earnings_of_shareholders,
     ages_of_filers_with_dependents,
     reduction_reported_as_refund,
