@@ -54,18 +54,18 @@ def score(
     console.print(
         f"[bold]Change of revenue against {result.baseline}[/bold], billion dollars; negative loses revenue\n"
     )
-    tables = {"calendar": result.calendar, "fiscal": result.fiscal, "components": result.components_table}
+    results = {"calendar": result.calendar, "fiscal": result.fiscal, "components": result.components_table}
     titles = {"calendar": "Calendar years of liability", "fiscal": "Fiscal years of payment",
               "components": "By component, calendar years"}  # fmt: skip
     if len(parts) > 1:
-        tables["alone"] = result.unstacked
+        results["alone"] = result.unstacked
         titles["alone"] = "Each provision alone, calendar years"
         titles = {k: v if k in ("alone", "components") else f"{v}, stacked in order" for k, v in titles.items()}
-    for key, table in tables.items():
+    for key, table in results.items():
         shown = (table / 1e9).rename(columns=str)
         print_table(console, titles[key], shown, dict.fromkeys(shown.columns, ",.1f"))
     if out is not None:
-        _write(out, result, tables)
+        _write(out, result, results)
         console.print(f"Tables and the plot are in {out}")
     console.print(f"[dim]{time.perf_counter() - started:.1f} seconds after start[/dim]")
 
