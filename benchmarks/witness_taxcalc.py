@@ -97,6 +97,6 @@ def witness() -> Witness:
             "disasters, moving, employers' care benefits, children taxed at their parents' rate, clean vehicles, "
             "adoption, disability and marketplace insurance: these inputs are left out.",
             "Separate filers are taken to live apart from the spouse, as it takes them. Gains taxed at 25 and 28 "
-            "percent are given to it net of short-term losses. Deductions that are itemized count where they are taken.",
+            "percent are given to it net of short-term losses. What is itemized counts where it is taken.",
         ),
     )
