@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 from departures import JAXSIM, UNKNOWN, Case, Departure
 from departures_taxcalc_income import capital_gain_without_distributions
 
 import jaxsim as js
-from jaxsim.numerics import at_least, at_most, either, equals, lower_of, pick, relu, round_nearest
+from jaxsim.numerics import at_least, at_most, either, equals, lower_of, pick, relu
 from jaxsim.population import SPOUSE
 from jaxsim.rules.us.entities import Person, TaxUnit
 from jaxsim.rules.us.inputs import JOINT, SEPARATE
@@ -154,8 +155,9 @@ def education_credits_of_all(case: Case) -> Departure:
 
 @js.rule(TaxUnit, unit="/1")
 def rounded_education_credit_share(education_credit_share):
-    """Share of the credits that income leaves, to three decimals."""
-    return round_nearest(education_credit_share, 0.001, "/1")
+    """Share of the credits that income leaves, to three decimals, halves to the even one."""
+    thousandths = jnp.round(1000 * education_credit_share, 6)  # without rounding errors, so that halves are halves
+    return jnp.round(thousandths) / 1000
 
 
 def rounding_of_education_credits(case: Case) -> Departure:

@@ -91,5 +91,12 @@ def witness() -> Witness:
         notes=(
             "It reads its own input format (`to_taxcalc`); jaxsim reads the same table, so that both know the same. "
             "Steps are as on the forms (`exact_calculations`) and every credit is claimed.",
+            "It takes as reported what jaxsim can work out: the adjustments for teachers, savings accounts, plans and "
+            "health insurance, mortgage and investment interest, tentative education credits, saver's, energy and "
+            "foreign tax credits. It has no place for what these are worked out from, nor for gambling, casualties of "
+            "disasters, moving, employers' care benefits, children taxed at their parents' rate, clean vehicles, "
+            "adoption, disability and marketplace insurance: these inputs are left out.",
+            "Separate filers are taken to live apart from the spouse, as it takes them. Gains taxed at 25 and 28 "
+            "percent are given to it net of short-term losses. What is itemized counts where it is taken.",
         ),
     )
