@@ -304,6 +304,7 @@ class Maker:
         self.children_of_parents()
         self.ready_made_or_computed()
         self.plain_units()
+        self.disabled_units()
         return self.values
 
     def people(self) -> None:
@@ -481,10 +482,7 @@ class Maker:
     def plain_units(self) -> None:
         """Units with nothing but wages at an amount of the law, with or without a standard deduction on top."""
         draw, plain = self.draw, self.plain
-        for name, column in self.values.items():
-            i = self.us.inputs[name]
-            if i.kind in ("money", "count") and name not in STRUCTURE:
-                column[plain] = i.default
+        self.clear(plain)
         amounts = landmarks(self.year)
         at = amounts[(draw.uniform("landmark") * len(amounts)).astype(int)]
         standard = js.load_law().in_year(self.year)["irs.deductions.standard.amount"]
@@ -493,3 +491,22 @@ class Maker:
         further = draw.happens("landmark: further", 0.2) * draw.whole("landmark: further", -999, 999)
         wages = np.maximum(at + beside + further, 0) * ~draw.happens("landmark: nothing", 0.08)
         self.values["employment_income"][plain, 0] = wages[plain]
+
+    def disabled_units(self) -> None:
+        """Single filers retired on disability, a little above the standard deduction: who get the credit of 22."""
+        draw = self.draw
+        chosen = draw.happens("disabled", RARE) & (self.status == SINGLE) & ~self.of_another
+        self.clear(chosen)
+        standard = np.asarray(js.load_law().in_year(self.year)["irs.deductions.standard.amount"])[SINGLE]
+        wages = np.round(standard + draw.uniform("disabled: wages") * (18_000 - standard))
+        for name in ("employment_income", "disability_income"):
+            self.values[name][chosen, 0] = wages[chosen]
+        self.values["is_retired_on_disability"][chosen, 0] = 1.0
+        self.values["age"][chosen, 0] = draw.whole("disabled: age", 25, 64)[chosen]
+
+    def clear(self, units: np.ndarray) -> None:
+        """Take all amounts and counts from these units."""
+        for name, column in self.values.items():
+            i = self.us.inputs[name]
+            if i.kind in ("money", "count") and name not in STRUCTURE:
+                column[units] = i.default
