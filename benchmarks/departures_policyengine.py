@@ -1,7 +1,8 @@
 """Where PolicyEngine departs from the statute or from jaxsim's reading of it, up to taxable income and the taxes.
 
-Those of credits are in `departures_policyengine_credits.py`. Each is a change of jaxsim. As in `departures.py`: docstrings are printed, no function looks at PolicyEngine's results, and rules written here
-follow what PolicyEngine does as far as it differs; they are no reading of the law.
+Those of credits are in `departures_policyengine_credits.py`. As in `departures.py`: docstrings are printed, no function
+looks at PolicyEngine's results, and rules written here follow what PolicyEngine does as far as it differs; they are no
+reading of the law.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, nothing
 
 import jaxsim as js
 from jaxsim.engine import sum_of_filers
-from jaxsim.numerics import choose, equals, higher_of, lower_of, relu
+from jaxsim.numerics import above, equals, higher_of, lower_of, relu
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import Person, TaxUnit
-from jaxsim.rules.us.inputs import JOINT, SEPARATE, SINGLE, SURVIVING_SPOUSE
+from jaxsim.rules.us.inputs import JOINT, SEPARATE, SURVIVING_SPOUSE
 
 
 def changed(name: str, change: Callable[[dict[str, Any], Any], Any], *further: str) -> js.Rule:
@@ -77,8 +78,8 @@ def person_self_employed_health_insurance_deduction(self_employed_health_insuran
 
 
 def health_insurance_of_the_self_employed(case: Case) -> Departure:
-    """PolicyEngine deducts premiums up to the profit of sole proprietorships, leaving farms and partners out and half of
-    the self-employment tax and the pension in. The law limits them to earned income, which counts all and is net of
+    """PolicyEngine deducts premiums up to the profit of sole proprietorships, leaving farms and partners out and half
+    of the self-employment tax and the pension in. The law limits them to earned income, which counts all and is net of
     both."""
     return Departure(
         "Health insurance of the self-employed",
@@ -98,6 +99,20 @@ def taxable_care_benefits(case: Case) -> Departure:
         JAXSIM,
         rules=(nothing,),
         reads={"income_before_social_security": instead, "earned_income": instead},
+    )
+
+
+@js.rule(TaxUnit)
+def aggregate_business_income(business_income, rental_partnership_s_corp_income, other_net_gain):
+    """Net income or loss of all trades or businesses, rents and all partnerships included."""
+    return business_income + rental_partnership_s_corp_income + other_net_gain
+
+
+def rents_in_the_limit_of_business_losses(case: Case) -> Departure:
+    """PolicyEngine counts rents as trades or businesses in the limit of business losses. Which of them are, the units
+    do not say; jaxsim leaves them out."""
+    return Departure(
+        "Rents in the limit of business losses", "26 USC 461(l)(3)", UNKNOWN, rules=(aggregate_business_income,)
     )
 
 
@@ -139,9 +154,7 @@ def investment_interest_deduction(investment_interest_expense):
 
 def investment_interest(case: Case) -> Departure:
     """PolicyEngine deducts all investment interest. The law allows it up to net investment income."""
-    return Departure(
-        "Investment interest", "26 USC 163(d)(1)", JAXSIM, rules=(investment_interest_deduction,)
-    )
+    return Departure("Investment interest", "26 USC 163(d)(1)", JAXSIM, rules=(investment_interest_deduction,))
 
 
 def gambling_losses_in_full(case: Case) -> Departure:
@@ -154,6 +167,36 @@ def gambling_losses_in_full(case: Case) -> Departure:
     )
 
 
+@js.rule(TaxUnit)
+def gambling_losses_beside(
+    gambling_loss_deduction,
+    itemized_deductions_before_limit,
+    standard_deduction,
+    nonitemizer_charitable_deduction,
+):
+    """Gambling losses of those whose other itemized deductions exceed the standard deduction."""
+    itemizes = above(itemized_deductions_before_limit, standard_deduction + nonitemizer_charitable_deduction)
+    return gambling_loss_deduction * itemizes
+
+
+def gambling_losses_beside_itemizing(case: Case) -> Departure:
+    """PolicyEngine deducts gambling losses beside the itemized deductions: they count neither in the choice to itemize
+    nor in the limit of 2026. By the law they are itemized deductions like others."""
+    beside = "gambling_losses_beside"
+    rules = (
+        changed("deductions_beside_itemizing", lambda read, sum_: sum_ + read[beside], beside),
+        changed("alternative_minimum_income_before_addition", lambda read, income: income - read[beside],
+                beside),
+    )  # fmt: skip
+    return Departure(
+        "Gambling losses beside the itemized deductions",
+        "26 USC 63(d), 68, 165(d)",
+        JAXSIM,
+        rules=(nothing, gambling_losses_beside, *rules),
+        reads={"itemized_deductions_before_limit": {"gambling_loss_deduction": "nothing"}},
+    )
+
+
 def tips_beside_a_service_business(case: Case) -> Departure:
     """PolicyEngine denies the deduction for tips to those who have a specified service business of their own. The law
     denies it for tips received in the course of such a business; of what business the tips are, our units do not say,
@@ -162,8 +205,11 @@ def tips_beside_a_service_business(case: Case) -> Departure:
         "Tips and service businesses",
         "26 USC 224(d)(2)(B)",
         UNKNOWN,
-        rules=(changed("tip_income_deduction", lambda read, tips: tips * (1 - read["business_is_sstb"]),
-                       "business_is_sstb"),),
+        rules=(
+            changed(
+                "tip_income_deduction", lambda read, tips: tips * (1 - read["business_is_sstb"]), "business_is_sstb"
+            ),
+        ),
     )
 
 
@@ -250,6 +296,19 @@ def refunds_in_minimum_tax(case: Case) -> Departure:
     )
 
 
+def limit_in_the_minimum_tax(case: Case) -> Departure:
+    """From 2026 PolicyEngine applies the limit on itemized deductions in the minimum tax too. By the law it does not
+    apply there."""
+    return Departure(
+        "Limit on itemized deductions in the minimum tax",
+        "26 USC 56(b)(1)(E)",
+        JAXSIM,
+        reads={
+            "alternative_minimum_income_before_addition": {"itemized_deductions_before_limit": "itemized_deductions"}
+        },
+    )
+
+
 def benefits_against_losses(case: Case) -> Departure:
     """PolicyEngine takes modified adjusted gross income to be at least zero before it adds half of the benefits. The
     law adds them to the income as it is, a loss included."""
@@ -289,6 +348,8 @@ DEPARTURES = (
     casualty_losses,
     investment_interest,
     gambling_losses_in_full,
+    gambling_losses_beside_itemizing,
+    rents_in_the_limit_of_business_losses,
     tips_beside_a_service_business,
     deductions_from_investment_income,
     benefits_against_losses,
@@ -297,5 +358,6 @@ DEPARTURES = (
     surviving_spouses,
     businesses_of_both_spouses,
     refunds_in_minimum_tax,
+    limit_in_the_minimum_tax,
     dependents_who_are_partners,
 )

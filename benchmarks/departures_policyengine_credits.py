@@ -1,16 +1,17 @@
-"""Where PolicyEngine departs from the statute or from jaxsim's reading of it in credits; see `departures_policyengine`."""
+"""Where PolicyEngine departs from the statute or from jaxsim's reading of it in credits (`departures_policyengine`)."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
-from departures import JAXSIM, UNKNOWN, Case, Departure
+from departures import JAXSIM, UNKNOWN, Case, Departure, nothing
 
 import jaxsim as js
 from jaxsim.numerics import choose, equals, higher_of, lower_of, pick, relu
+from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import Person, TaxUnit
 from jaxsim.rules.us.inputs import SEPARATE, SINGLE
-
-POLICYENGINE = "PolicyEngine"
 
 
 @js.rule(Person, parameters="irs.payroll.self_employment")
@@ -21,9 +22,9 @@ def person_earned_income(payroll_tax_wages, self_employment_income, person_self_
 
 
 def earnings_in_the_care_credit(case: Case) -> Departure:
-    """In the earned income that limits care expenses PolicyEngine leaves out farms and partners' net earnings and counts
-    wages deferred into a plan. The law counts all net earnings from self-employment, and wages as far as they are
-    gross income."""
+    """In the earned income that limits care expenses PolicyEngine leaves out farms and partners' net earnings and
+    counts wages deferred into a plan. The law counts all net earnings from self-employment, and wages as far as they
+    are gross income."""
     return Departure(
         "Earnings in the care credit",
         "26 USC 21(d)(1), 32(c)(2)(A), 1402(a), Treas. Reg. 1.21-2(b)(3)",
@@ -42,8 +43,8 @@ def creditable_care_expense(
 
 
 def expenses_paid_by_benefits(case: Case) -> Departure:
-    """PolicyEngine lowers only the limit of care expenses by the benefits that are excluded. The law also gives no credit
-    for what these have paid (129(e)(7)); jaxsim takes them to be part of the expenses given, PolicyEngine beside
+    """PolicyEngine lowers only the limit of care expenses by the benefits that are excluded. The law also gives no
+    credit for what these have paid (129(e)(7)); jaxsim takes them to be part of the expenses given, PolicyEngine beside
     them."""
     return Departure(
         "Care expenses paid by benefits", "26 USC 21(c), 129(e)(7)", UNKNOWN, rules=(creditable_care_expense,)
@@ -99,9 +100,55 @@ def own_plans_in_the_savers_credit(case: Case) -> Departure:
     )
 
 
+def distributions_of_the_spouse(case: Case) -> Departure:
+    """PolicyEngine reduces contributions for the saver's credit by a person's own distributions; our units have them
+    all with the head. By the law those of either spouse reduce the contributions of both on a joint return."""
+    return Departure(
+        "Distributions of the spouse in the saver's credit",
+        "26 USC 25B(d)(2)(D)",
+        JAXSIM,
+        rules=(nothing,),
+        reads={"spouse_savers_credit_base": {"taxable_ira_distributions": "nothing"}},
+    )
+
+
+def heat_pumps_within_the_total(case: Case) -> Departure:
+    """PolicyEngine gives the credit for heat pumps or that for all improvements of homes, the greater of the two. By
+    the law the limit of 1,200 dollars is for the others; heat pumps have one of their own beside it."""
+    rule = system().rules["energy_efficient_home_credit_before_limit"]
+
+    def function(p, heat_pump_credit, **others):
+        total = rule.function(p=p, heat_pump_credit=heat_pump_credit, **others)
+        return higher_of(lower_of(total, p.limit.total), heat_pump_credit)
+
+    return Departure(
+        "Heat pumps and other improvements",
+        "26 USC 25C(b)(1) and (5)",
+        JAXSIM,
+        rules=(dataclasses.replace(rule, function=function),),
+    )
+
+
+@js.rule(TaxUnit)
+def not_a_dependent():
+    """0 for all: no filer is a dependent of another."""
+    return 0.0
+
+
+def used_vehicles_of_dependents(case: Case) -> Departure:
+    """PolicyEngine gives the credit for used clean vehicles to dependents of others. The law does not."""
+    return Departure(
+        "Used clean vehicles of dependents",
+        "26 USC 25E(c)(3)(C)",
+        JAXSIM,
+        rules=(not_a_dependent,),
+        reads={"used_clean_vehicle_credit_before_limit": {"head_is_dependent_elsewhere": "not_a_dependent"}},
+    )
+
+
 def able_contributions(case: Case) -> Departure:
-    """From 2026 PolicyEngine counts no contributions to ABLE accounts for the saver's credit. P.L. 119-21 has made their
-    end in 2025 void."""
+    """From 2026 PolicyEngine counts no contributions to ABLE accounts for the saver's credit. P.L. 119-21 has made
+    their end in 2025 void."""
     none = np.zeros(case.population.count("person"))
     return Departure(
         "ABLE accounts in the saver's credit",
@@ -142,5 +189,8 @@ DEPARTURES = (
     earned_income_credit_of_separate_filers,
     rounding_of_the_applicable_percentage,
     own_plans_in_the_savers_credit,
+    distributions_of_the_spouse,
+    heat_pumps_within_the_total,
+    used_vehicles_of_dependents,
     able_contributions,
 )

@@ -305,6 +305,7 @@ class Maker:
         self.ready_made_or_computed()
         self.plain_units()
         self.aged_units()
+        self.disabled_units()
         return self.values
 
     def people(self) -> None:
@@ -506,7 +507,20 @@ class Maker:
         values["taxable_pension_income"][aged] = pension[aged]
         values["pension_income"][aged] = (pension + untaxed)[aged]
 
+    def disabled_units(self) -> None:
+        """Single filers retired on disability, a little above the standard deduction: who get the credit of 22."""
+        draw = self.draw
+        chosen = draw.happens("disabled", RARE) & (self.status == SINGLE) & ~self.of_another
+        self._without_amounts(chosen)
+        standard = np.asarray(js.load_law().in_year(self.year)["irs.deductions.standard.amount"])[SINGLE]
+        wages = np.round(standard + draw.uniform("disabled: wages") * (18_000 - standard))
+        for name in ("employment_income", "disability_income"):
+            self.values[name][chosen, 0] = wages[chosen]
+        self.values["is_retired_on_disability"][chosen, 0] = 1.0
+        self.values["age"][chosen, 0] = draw.whole("disabled: age", 25, 64)[chosen]
+
     def _without_amounts(self, units: np.ndarray) -> None:
+        """Take all amounts and counts from these units."""
         for name, column in self.values.items():
             i = self.us.inputs[name]
             if i.kind in ("money", "count") and name not in STRUCTURE:

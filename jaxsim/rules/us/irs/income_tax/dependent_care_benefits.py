@@ -5,18 +5,27 @@ are left out, and a separate filer's limit looks at the own earned income, as th
 """
 
 from jaxsim.engine import rule
-from jaxsim.numerics import at_least, lower_of, pick
+from jaxsim.numerics import at_least, choose, equals, lower_of, pick
 from jaxsim.rules.us.entities import TaxUnit
+from jaxsim.rules.us.inputs import SEPARATE, SINGLE
 
 PATH = "irs.income_tax.dependent_care_benefits"
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 129(a)(2), (b) and (e)(1), P.L. 119-21 sec. 70404")
 def excluded_dependent_care_benefits(
-    dependent_care_benefits, care_earned_income_limit, care_qualifying_persons, filing_status, p
+    dependent_care_benefits,
+    care_earned_income_limit,
+    care_qualifying_persons,
+    filing_status,
+    lives_apart_from_spouse,
+    p,
 ):
     """Benefits for the care of qualifying persons up to the limit and the earned income of the lesser earner."""
-    limit = lower_of(pick(p.limit, filing_status), care_earned_income_limit)
+    # who lives apart from the spouse with a qualifying person counts as unmarried (129(a)(2)(C), 21(e)(4))
+    apart = equals(filing_status, SEPARATE) * lives_apart_from_spouse
+    amount = choose(apart, p.limit[SINGLE], pick(p.limit, filing_status))
+    limit = lower_of(amount, care_earned_income_limit)
     return lower_of(dependent_care_benefits, limit) * at_least(care_qualifying_persons, 1.0, unit="count")
 
 
