@@ -17,6 +17,7 @@ import pandas as pd
 import taxcalc
 
 import jaxsim as js
+from jaxsim import program
 from jaxsim.parameters import NO_LIMIT
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import TaxUnit
@@ -100,15 +101,24 @@ def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Itera
     if parameters:
         sim = sim.with_reform(parameters)
     if not by_tax:
-        return (sim.with_rules(*rules.values()) if rules else sim).columns(*targets)
-    standard = sim.with_rules(*rules.values(), never_itemizes).columns(*targets)
+        return columns(sim.with_rules(*rules.values()) if rules else sim, targets)
+    standard = columns(sim.with_rules(*rules.values(), never_itemizes), targets)
     if_itemized = sim.with_rules(*rules.values(), itemizes)
-    itemized = if_itemized.columns(*targets)
+    itemized = columns(if_itemized, targets)
     minimum_income = if_itemized.system.rules["alternative_minimum_income_before_addition"]
     no_taxes_added_back = reading(minimum_income, {"state_and_local_tax_deduction": "nothing"})
-    compared = if_itemized.with_rules(nothing, no_taxes_added_back).columns("tax_before_credits")
+    compared = columns(if_itemized.with_rules(nothing, no_taxes_added_back), ("tax_before_credits",))
     chosen = compared["tax_before_credits"] < standard["tax_before_credits"] - ROUNDING
     return {name: np.where(chosen, itemized[name], standard[name]) for name in targets}
+
+
+def columns(sim: js.Simulation, targets: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """`sim.columns`, operation by operation: each departure is another system, not worth compiling for one use."""
+    arguments = sim.arguments(*targets)
+    with js.precision(sim.precision):
+        made = program.columns(sim.system, targets, *arguments)
+    arrangement = sim.arrangement(1)
+    return {name: arrangement.restore(sim.system.variable(name).entity.name, made[name]) for name in targets}
 
 
 def reading(rule: js.Rule, instead: Mapping[str, str]) -> js.Rule:
