@@ -125,15 +125,16 @@ def businesses_without_self_employment_tax(case: Case) -> Departure:
     income and, unless passive, no investment income."""
     person, unit = case.population.tables["person"], case.population.tables["tax_unit"]
     of_unit = case.population.links["tax_unit_of_person"]
-    moved = (
-        person["self_employment_income"] * ((unit["business_w2_wages"] > 0) & (unit["business_is_sstb"] == 0))[of_unit]
-    )
+    of_business = (unit["business_w2_wages"] > 0) & (unit["business_is_sstb"] == 0)
+    moved = person["self_employment_income"] * of_business[of_unit]
     total = np.bincount(of_unit, moved, len(unit["filing_status"]))
+    # here it counts as income of shareholders, of which the care credit of couples takes half for each
+    couples = of_business & (unit["filing_status"] == JOINT) & (unit["care_expense"] > 0)
     columns = {"self_employment_income": person["self_employment_income"] - moved}
     for name in ("active_partnership_s_corp_income", "rental_partnership_s_corp_income"):
         columns[name] = unit[name] + total
     return Departure("Self-employment tax on business income", "26 USC 1402(a), 1411(c)(1)(A)(ii) and (2)(A)", JAXSIM,
-                     columns=columns)  # fmt: skip
+                     columns=columns, units=couples, outputs=frozenset({"care", "income_tax"}))  # fmt: skip
 
 
 def bracket_of_heads_of_household(case: Case) -> Departure:
@@ -242,8 +243,9 @@ def seniors_in_the_business_limit(case: Case) -> Departure:
     """TAXSIM does not subtract the deduction for seniors from the income that limits the deduction for business
     income. That limit is of taxable income, computed without this deduction only."""
     return Departure("Seniors in the limit of business income", "26 USC 199A(a)(2) and (e)(1)", JAXSIM,
-                     rules=(nothing,), reads={"taxable_income_before_qbi_deduction": {"deductions_beside_itemizing": "nothing"}}
-                     )  # fmt: skip
+                     rules=(nothing,), reads={
+                         "taxable_income_before_qbi_deduction": {"deductions_beside_itemizing": "nothing"}
+                     })  # fmt: skip
 
 
 def losses_of_dependents(case: Case) -> Departure:
@@ -327,24 +329,40 @@ def losses_in_disqualified_income(case: Case) -> Departure:
                      rules=(eitc_disqualified_income,))  # fmt: skip
 
 
+@js.rule(TaxUnit)
+def second_reduction(ctc_phase_out, ctc):
+    """The reduction of the credit, within what it leaves."""
+    return lower_of(ctc_phase_out, ctc)
+
+
 @js.rule(TaxUnit, parameters="irs.credits.ctc.refundable")
-def reduction_beyond_refund(ctc_phase_out, ctc_for_children, ctc_for_other_dependents, earned_income, p):
-    """What the second reduction takes and earnings do not give back."""
-    reduction = lower_of(ctc_phase_out, relu(ctc_for_children + ctc_for_other_dependents - ctc_phase_out))
-    return relu(reduction - p.rate * relu(earned_income - p.earned_income_threshold))
+def part_of_large_families(nonrefundable_ctc, ctc_qualifying_children, p):
+    """Credit against tax of three children or more above the refundable amount."""
+    large = at_least(ctc_qualifying_children, p.minimum_children_for_payroll_tax_option, unit="count")
+    return large * relu(nonrefundable_ctc - p.maximum * ctc_qualifying_children)
 
 
-def reduction_taken_twice(case: Case) -> Departure:
+@js.rule(TaxUnit, parameters="irs.credits.ctc.refundable")
+def credit_beyond_refund(second_reduction, part_of_large_families, earned_income, p):
+    """Credit against tax given as refundable that earnings do not allow."""
+    by_earnings = p.rate * relu(earned_income - p.earned_income_threshold)
+    return relu(second_reduction + part_of_large_families - by_earnings)
+
+
+def credit_given_as_refund(case: Case) -> Departure:
     """TAXSIM takes the reduction of the child tax credit by income twice from what offsets tax and returns it once as
-    refundable, as far as earnings allow a refund; whoever has high income and no earnings loses it. The law reduces
-    the credit once."""
+    refundable, as far as earnings allow a refund; in 2022 and 2023 it does the same with what families with three
+    children or more have above the refundable amount. Whoever has tax but no earnings loses it. By the law the credit
+    offsets tax first, whatever the earnings."""
     total = system().rules["income_tax_before_refundable_credits"]
 
-    def function(reduction_beyond_refund, **others):
-        return total.function(**others) + reduction_beyond_refund
+    def function(credit_beyond_refund, **others):
+        return total.function(**others) + credit_beyond_refund
 
-    rule = dataclasses.replace(total, function=function, arguments=(*total.arguments, "reduction_beyond_refund"))
-    return Departure("Reduction taken twice", "26 USC 24(b)(1)", JAXSIM, rules=(rule, reduction_beyond_refund))
+    rule = dataclasses.replace(total, function=function, arguments=(*total.arguments, "credit_beyond_refund"))
+    reads = {"credit_beyond_refund": {"part_of_large_families": "nothing"}} if case.year >= 2024 else {}
+    rules = (rule, second_reduction, part_of_large_families, credit_beyond_refund, nothing)
+    return Departure("Child tax credit given as refund", "26 USC 24(b)(1) and (d)", JAXSIM, rules=rules, reads=reads)
 
 
 def refunds_of_large_families(case: Case) -> Departure:
@@ -691,7 +709,7 @@ DEPARTURES = (
     separate_seniors,
     childless_threshold,
     losses_in_disqualified_income,
-    reduction_taken_twice,
+    credit_given_as_refund,
     refunds_of_large_families,
     wages_of_businesses,
     gains_in_the_business_limit,
