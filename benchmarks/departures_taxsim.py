@@ -360,9 +360,9 @@ def credit_given_as_refund(case: Case) -> Departure:
         return total.function(**others) + credit_beyond_refund
 
     rule = dataclasses.replace(total, function=function, arguments=(*total.arguments, "credit_beyond_refund"))
-    reads = {"credit_beyond_refund": {"part_of_large_families": "nothing"}} if case.year >= 2024 else {}
-    rules = (rule, second_reduction, part_of_large_families, credit_beyond_refund, nothing)
-    return Departure("Child tax credit given as refund", "26 USC 24(b)(1) and (d)", JAXSIM, rules=rules, reads=reads)
+    part = part_of_large_families if case.year < 2024 else dataclasses.replace(nothing, name="part_of_large_families")
+    return Departure("Child tax credit given as refund", "26 USC 24(b)(1) and (d)", JAXSIM,
+                     rules=(rule, second_reduction, part, credit_beyond_refund))  # fmt: skip
 
 
 def refunds_of_large_families(case: Case) -> Departure:
