@@ -11,10 +11,10 @@ import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
-from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, nothing, simulate
+from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, itemizes, never_itemizes, nothing, simulate
 
 import jaxsim as js
-from jaxsim.numerics import above, at_least, choose, either, equals, higher_of, relu
+from jaxsim.numerics import at_least, either, equals, higher_of, lower_of, relu
 from jaxsim.parameters import NO_LIMIT
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import Person, TaxUnit
@@ -36,8 +36,8 @@ def self_employment_minimum(case: Case) -> Departure:
 
 
 def wages_above_the_base(case: Case) -> Departure:
-    """The build in testing takes one side of the Social Security tax on wages above the contribution and benefit
-    base; TAXSIM-35 does not. The law limits both sides."""
+    """The build in testing takes one side of the Social Security tax on wages above the contribution and benefit base;
+    TAXSIM-35 does not. The law limits both sides."""
     person = case.population.tables["person"]
     base = float(case.law["irs.payroll.social_security.wage_base"])
     head, spouse, _ = case.population.filers
@@ -53,8 +53,8 @@ def relu_of(values: np.ndarray) -> np.ndarray:
 
 def additional_medicare_tax(case: Case) -> Departure:
     """The build in testing counts additional Medicare tax in income tax until 2023 and, as TAXSIM-35 does, in payroll
-    taxes.
-    Chapters 2 and 21 are no part of the income tax of chapter 1; where to count them is a matter of presentation."""
+    taxes. Chapters 2 and 21 are no part of the income tax of chapter 1; where to count them is a matter of
+    presentation."""
     total = system().rules["income_tax"]
     counted = float(case.year < 2024)
 
@@ -95,17 +95,28 @@ def state_tax_on_investment_income():
 
 
 def state_taxes_in_investment_income(case: Case) -> Departure:
-    """TAXSIM deducts nothing from investment income. The law allows deductions allocable to it, among them state income
-    taxes."""
+    """TAXSIM deducts nothing from investment income. The law allows deductions allocable to it, among them state
+    income taxes."""
     return Departure("Deductions from investment income", "26 USC 1411(c)(1)(B), Treas. Reg. 1.1411-4(f)(3)(iii)",
                      JAXSIM, rules=(state_tax_on_investment_income,))  # fmt: skip
 
 
 def excess_business_loss(case: Case) -> Departure:
-    """TAXSIM deducts business losses of any size. The law limits them."""
+    """TAXSIM deducts business losses of any size until 2023. From 2024 it limits losses with limits of its own (of the
+    unmarried $313,308 in 2024 and 3 percent more in each later year), and among them losses on property, set off
+    against gains and other income. The law limits losses of trades and businesses alone, to published amounts."""
     path = "irs.income_tax.excess_business_loss.threshold"
+    unit = case.population.tables["tax_unit"]
+    business = np.bincount(
+        case.population.links["tax_unit_of_person"],
+        case.population.tables["person"]["self_employment_income"],
+        len(unit["filing_status"]),
+    )
+    passive = unit["rental_partnership_s_corp_income"] - unit["active_partnership_s_corp_income"]
+    loss = -(business + unit["active_partnership_s_corp_income"] + np.minimum(passive, 0))
     return Departure("Excess business losses", "26 USC 461(l)", JAXSIM,
-                     parameters={path: np.full_like(case.law[path], NO_LIMIT)})  # fmt: skip
+                     parameters={path: np.full_like(case.law[path], NO_LIMIT)},
+                     units=(loss > 300_000) & (case.year >= 2024))  # fmt: skip
 
 
 def businesses_without_self_employment_tax(case: Case) -> Departure:
@@ -114,15 +125,16 @@ def businesses_without_self_employment_tax(case: Case) -> Departure:
     income and, unless passive, no investment income."""
     person, unit = case.population.tables["person"], case.population.tables["tax_unit"]
     of_unit = case.population.links["tax_unit_of_person"]
-    moved = (
-        person["self_employment_income"] * ((unit["business_w2_wages"] > 0) & (unit["business_is_sstb"] == 0))[of_unit]
-    )
+    of_business = (unit["business_w2_wages"] > 0) & (unit["business_is_sstb"] == 0)
+    moved = person["self_employment_income"] * of_business[of_unit]
     total = np.bincount(of_unit, moved, len(unit["filing_status"]))
+    # here it counts as income of shareholders, of which the care credit of couples takes half for each
+    couples = of_business & (unit["filing_status"] == JOINT) & (unit["care_expense"] > 0)
     columns = {"self_employment_income": person["self_employment_income"] - moved}
     for name in ("active_partnership_s_corp_income", "rental_partnership_s_corp_income"):
         columns[name] = unit[name] + total
     return Departure("Self-employment tax on business income", "26 USC 1402(a), 1411(c)(1)(A)(ii) and (2)(A)", JAXSIM,
-                     columns=columns)  # fmt: skip
+                     columns=columns, units=couples, outputs=frozenset({"care", "income_tax"}))  # fmt: skip
 
 
 def bracket_of_heads_of_household(case: Case) -> Departure:
@@ -157,11 +169,13 @@ def losses_as_gains(case: Case) -> Departure:
 
 
 def thresholds_of_gains(case: Case) -> Departure:
-    """TAXSIM starts the rate of 20 percent on the gains of separate filers in 2023 at half of the joint amount, and from
-    2024 raises the amounts of 2023 by factors of its own (5.4 percent, then 3). The amounts are published; that of
-    separate filers is rounded down by itself."""
+    """TAXSIM starts the rate of 20 percent on the gains of the unmarried in 2022 at $459,650 instead of $459,750 and
+    of separate filers in 2023 at half of the joint amount, and from 2024 raises the amounts of 2023 by factors of its
+    own (5.4 percent, then 3). The amounts are published; that of separate filers is rounded down by itself."""
     path = "irs.income_tax.capital_gains.threshold"
     amounts = np.array(case.law[path])
+    if case.year == 2022:
+        amounts[-1, SINGLE] = 459_650.0
     if case.year >= 2023:
         amounts = np.array(js.load_law().in_year(2023)[path])
         amounts[-1, SEPARATE] = amounts[-1, JOINT] / 2
@@ -187,22 +201,24 @@ def law_of_2026(case: Case) -> Departure:
 
 
 def amounts_of_minimum_tax(case: Case) -> Departure:
-    """From 2025 TAXSIM raises the exemption and the start of its phase-out of 2024 by 3 percent a year. The amounts are published,
-    and from 2026 the phase-out starts lower and is faster."""
+    """From 2025 TAXSIM raises the exemption and the start of its phase-out of 2024 by 3 percent a year. The amounts
+    are published, and from 2026 the phase-out starts lower and is faster."""
     path = "irs.amt"
     before, growth = js.load_law().in_year(2024), 1.03 ** max(case.year - 2024, 0)
-    raised = {f"{path}.{name}": np.array(before[f"{path}.{name}"]) * growth
+    values = {f"{path}.{name}": np.array(before[f"{path}.{name}"]) * growth
               for name in ("exemption", "phase_out.threshold")}  # fmt: skip
-    rate = {f"{path}.phase_out.rate": before[f"{path}.phase_out.rate"]}
+    # the published exemption in what separate filers add to income
+    values[f"{path}.exemption"][SEPARATE] = np.array(case.law[f"{path}.exemption"])[SEPARATE]
+    values[f"{path}.phase_out.rate"] = before[f"{path}.phase_out.rate"]
     return Departure("Amounts of the minimum tax", "26 USC 55(d)(4), P.L. 119-21 sec. 70107, Rev. Procs. 2024-40 and "
-                     "2025-32", JAXSIM, parameters={**raised, **rate} if case.year >= 2025 else {})  # fmt: skip
+                     "2025-32", JAXSIM, parameters=values if case.year >= 2025 else {})  # fmt: skip
 
 
 def threshold_of_gains_in_minimum_tax(case: Case) -> Departure:
-    """From 2024 TAXSIM keeps the start of the rate of 20 percent on gains of 2023 in the minimum tax alone. The law uses
-    the same for both taxes."""
+    """TAXSIM has the rate of 20 percent on gains start elsewhere in the minimum tax: in 2022 at the right amount of
+    the unmarried, from 2024 at the amounts of 2023. The law uses the same for both taxes."""
     rule = system().rules["tentative_minimum_tax_before_credit"]
-    top = np.array(js.load_law().in_year(2023)["irs.income_tax.capital_gains.threshold"])[-1]
+    top = np.array(js.load_law().in_year(min(case.year, 2023))["irs.income_tax.capital_gains.threshold"])[-1]
     top[SEPARATE] = top[JOINT] / 2
 
     def function(gains, **others):
@@ -210,7 +226,7 @@ def threshold_of_gains_in_minimum_tax(case: Case) -> Departure:
         gains = SimpleNamespace(rate=gains.rate, threshold=threshold, section_1250_rate=gains.section_1250_rate)
         return rule.function(gains=gains, **others)
 
-    rules = (dataclasses.replace(rule, function=function),) if case.year >= 2024 else ()
+    rules = (dataclasses.replace(rule, function=function),) if case.year != 2023 else ()
     return Departure("Threshold of gains in the minimum tax", "26 USC 55(b)(3)(C)", JAXSIM, rules=rules)
 
 
@@ -224,16 +240,18 @@ def taxes_of_separate_filers(case: Case) -> Departure:
 
 
 def seniors_in_the_business_limit(case: Case) -> Departure:
-    """TAXSIM does not subtract the deduction for seniors from the income that limits the deduction for business income.
-    That limit is of taxable income, computed without this deduction only."""
-    return Departure("Seniors in the limit of business income", "26 USC 199A(a)(2) and (e)(1)", JAXSIM, rules=(nothing,),
-                     reads={"taxable_income_before_qbi_deduction": {"deductions_beside_itemizing": "nothing"}}
-                     )  # fmt: skip
+    """TAXSIM does not subtract the deduction for seniors from the income that limits the deduction for business
+    income. That limit is of taxable income, computed without this deduction only."""
+    return Departure("Seniors in the limit of business income", "26 USC 199A(a)(2) and (e)(1)", JAXSIM,
+                     rules=(nothing,), reads={
+                         "taxable_income_before_qbi_deduction": {"deductions_beside_itemizing": "nothing"}
+                     })  # fmt: skip
 
 
 def losses_of_dependents(case: Case) -> Departure:
-    """From 2024 the build in testing does not let losses and adjustments lower the income of dependents of others. The
-    law does."""
+    """TAXSIM mixes losses and adjustments (`nonprop` below zero) of dependents of others into their standard deduction
+    until 2023; from 2024 the build in testing does not let them lower income. By the law they lower income and not the
+    standard deduction, but for losses from self-employment."""
     person, unit = case.population.tables["person"], case.population.tables["tax_unit"]
     head, _, _ = case.population.filers
     passive = unit["rental_partnership_s_corp_income"] - unit["active_partnership_s_corp_income"]
@@ -242,8 +260,119 @@ def losses_of_dependents(case: Case) -> Departure:
         passive, unit["active_partnership_s_corp_income"], -unit["alimony_paid"],
     ])  # fmt: skip
     of_another = unit["head_is_dependent_elsewhere"] > 0
-    return Departure("Losses of dependents", "26 USC 61, 62, 63(a)", JAXSIM,
-                     units=of_another & (negative < 0) & (case.year >= 2024))  # fmt: skip
+    return Departure("Losses of dependents", "26 USC 61, 62, 63(a) and (c)(5)", JAXSIM,
+                     units=of_another & (negative < 0))  # fmt: skip
+
+
+def minimum_tax_of_children(case: Case) -> Departure:
+    """From 2024 TAXSIM limits the exemption of the minimum tax of dependents under 24 to earned income and a fixed
+    amount, and lets them itemize for it. Section 55(d)(4)(A)(iii) sets that limit (59(j)) aside."""
+    values = js.Simulation(case.population, case.year, age=False).columns("adjusted_gross_income", "earned_income")
+    unearned = values["adjusted_gross_income"] - values["earned_income"]
+    head, _, _ = case.population.filers
+    young = case.population.tables["person"]["age"][head] < 24
+    of_another = case.population.tables["tax_unit"]["head_is_dependent_elsewhere"] > 0
+    outputs = frozenset({"standard", "itemized", "taxable_income", "qbi", "amt", "before_credits", "income_tax"})
+    return Departure("Minimum tax of children", "26 USC 55(d)(4)(A)(iii), 59(j)", JAXSIM,
+                     units=of_another & young & (unearned > 9_000) & (case.year >= 2024), outputs=outputs)  # fmt: skip
+
+
+def range_of_service_trades(case: Case) -> Departure:
+    """TAXSIM ends the deduction for business income of service trades on joint returns over the $50,000 of the
+    unmarried. The law takes $100,000 on joint returns."""
+    path = "irs.deductions.qbi.phase_in_range"
+    amounts = np.array(case.law[path])
+    amounts[JOINT] = amounts[SINGLE]
+    return Departure("Range of service trades", "26 USC 199A(b)(3)(B)(ii), (d)(3)", JAXSIM, parameters={path: amounts})
+
+
+@js.rule(TaxUnit, unit="category")
+def joint_or_not(filing_status):
+    """Joint or single."""
+    return equals(filing_status, JOINT) * JOINT
+
+
+def separate_seniors(case: Case) -> Departure:
+    """TAXSIM gives separate filers the deduction for seniors. By the law the married must file jointly for it."""
+    return Departure("Deduction of separate seniors", "26 USC 151(d)(5)(C)(v)", JAXSIM, rules=(joint_or_not,),
+                     reads={"senior_deduction": {"filing_status": "joint_or_not"}})  # fmt: skip
+
+
+def childless_threshold(case: Case) -> Departure:
+    """TAXSIM reduces the earned income credit of the unmarried without a child in 2024 from $10,300. It falls from
+    $10,330."""
+    path = "irs.credits.eitc.phase_out_threshold"
+    amounts = np.array(case.law[path])
+    if case.year == 2024:
+        amounts[0, [SINGLE, SEPARATE, HEAD_OF_HOUSEHOLD]] = 10_300.0
+    return Departure("Childless earned income credit", "26 USC 32(b)(2) and (j), Rev. Proc. 2023-34", JAXSIM,
+                     parameters={path: amounts})  # fmt: skip
+
+
+@js.rule(TaxUnit)
+def eitc_disqualified_income(
+    taxable_interest_income,
+    ordinary_dividend_income,
+    capital_gain_in_income,
+    rental_partnership_s_corp_income,
+    active_partnership_s_corp_income,
+):
+    """Investment income with all losses set off."""
+    passive = rental_partnership_s_corp_income - active_partnership_s_corp_income
+    return taxable_interest_income + ordinary_dividend_income + capital_gain_in_income + passive
+
+
+def losses_in_disqualified_income(case: Case) -> Departure:
+    """TAXSIM sets losses on property and capital losses off against the investment income that bars the earned income
+    credit. The law counts each kind as far as it is positive."""
+    return Departure("Losses in the investment income limit", "26 USC 32(i)(2)", JAXSIM,
+                     rules=(eitc_disqualified_income,))  # fmt: skip
+
+
+@js.rule(TaxUnit)
+def second_reduction(ctc_phase_out, ctc):
+    """The reduction of the credit, within what it leaves."""
+    return lower_of(ctc_phase_out, ctc)
+
+
+@js.rule(TaxUnit, parameters="irs.credits.ctc.refundable")
+def part_of_large_families(nonrefundable_ctc, ctc_qualifying_children, p):
+    """Credit against tax of three children or more above the refundable amount."""
+    large = at_least(ctc_qualifying_children, p.minimum_children_for_payroll_tax_option, unit="count")
+    return large * relu(nonrefundable_ctc - p.maximum * ctc_qualifying_children)
+
+
+@js.rule(TaxUnit, parameters="irs.credits.ctc.refundable")
+def credit_beyond_refund(second_reduction, part_of_large_families, earned_income, p):
+    """Credit against tax given as refundable that earnings do not allow."""
+    by_earnings = p.rate * relu(earned_income - p.earned_income_threshold)
+    return relu(second_reduction + part_of_large_families - by_earnings)
+
+
+def credit_given_as_refund(case: Case) -> Departure:
+    """TAXSIM takes the reduction of the child tax credit by income twice from what offsets tax and returns it once as
+    refundable, as far as earnings allow a refund; in 2022 and 2023 it does the same with what families with three
+    children or more have above the refundable amount. Whoever has tax but no earnings loses it. By the law the credit
+    offsets tax first, whatever the earnings."""
+    total = system().rules["income_tax_before_refundable_credits"]
+
+    def function(credit_beyond_refund, **others):
+        return total.function(**others) + credit_beyond_refund
+
+    rule = dataclasses.replace(total, function=function, arguments=(*total.arguments, "credit_beyond_refund"))
+    part = part_of_large_families if case.year < 2024 else dataclasses.replace(nothing, name="part_of_large_families")
+    return Departure("Child tax credit given as refund", "26 USC 24(b)(1) and (d)", JAXSIM,
+                     rules=(rule, second_reduction, part, credit_beyond_refund))  # fmt: skip
+
+
+def refunds_of_large_families(case: Case) -> Departure:
+    """For some families with three children or more TAXSIM reports in 2022 and 2023 as refundable what exceeds the
+    refundable amount of the credit used against tax; its income tax is not touched."""
+    values = js.Simulation(case.population, case.year, age=False).columns("nonrefundable_ctc", "refundable_ctc")
+    large = case.population.tables["tax_unit"]["ctc_qualifying_children"] >= 3
+    used = (values["nonrefundable_ctc"] > 0) & (values["refundable_ctc"] == 0)
+    return Departure("Refundable credit as reported", "26 USC 24(d)", JAXSIM, units=large & used & (case.year < 2024),
+                     outputs=frozenset({"refundable_ctc"}))  # fmt: skip
 
 
 @js.rule(TaxUnit)
@@ -258,22 +387,28 @@ def wages_of_businesses(case: Case) -> Departure:
 
 
 @js.rule(TaxUnit)
-def all_gains_and_losses(capital_gain_in_income, qualified_dividend_income, taxable_income_before_qbi_deduction):
-    """Gains and deductible losses in income, short-term ones included; with dividends not below zero without income."""
-    least = choose(above(taxable_income_before_qbi_deduction, 0.0), -NO_LIMIT, -qualified_dividend_income)
-    return higher_of(capital_gain_in_income, least)
+def taxable_income_before_qbi_deduction(
+    adjusted_gross_income,
+    itemized_deductions_before_limit,
+    standard_deduction,
+    nonitemizer_charitable_deduction,
+    deductions_beside_itemizing,
+):
+    """Income less deductions, negative where they exceed it."""
+    deduction = higher_of(standard_deduction + nonitemizer_charitable_deduction, itemized_deductions_before_limit)
+    return adjusted_gross_income - deduction - deductions_beside_itemizing
 
 
 def gains_in_the_business_limit(case: Case) -> Departure:
     """TAXSIM subtracts all capital gains, short-term ones too, from the income that limits the deduction for business
-    income, and adds deductible losses. The law subtracts net capital gain, which is net long-term gain above net
-    short-term loss and not less than zero."""
+    income, and adds deductible losses, also where deductions exceed income. The law subtracts net capital gain, which
+    is net long-term gain above net short-term loss and not less than zero."""
     return Departure(
         "Gains in the limit of business income",
         "26 USC 199A(a)(2), 1222(11)",
         JAXSIM,
-        rules=(all_gains_and_losses,),
-        reads={"qbi_deduction": {"net_capital_gain": "all_gains_and_losses"}},
+        rules=(taxable_income_before_qbi_deduction,),
+        reads={"qbi_deduction": {"net_capital_gain": "capital_gain_in_income"}},
     )
 
 
@@ -473,8 +608,8 @@ def all_income_of_dependent(earned_income_of_dependent, miscellaneous_income):
 def standard_deduction_of_dependents(case: Case) -> Departure:
     """TAXSIM gives dependents the standard deduction of 2021 until 2023: at least $1,100, and earned income with $350
     more, though it reports $400 more; in 2024 at least the $1,350 of 2025. It leaves business losses out of earned
-    income, subtracts adjustments and from 2024 adds other income (`nonprop`). The amounts are indexed: $1,150 and $400 in 2022, $1,250 and $400 in 2023, $1,300
-    in 2024, and earned income is that of section 911(d)(2)."""
+    income, subtracts adjustments and from 2024 adds other income (`nonprop`). The amounts are indexed: $1,150 and $400
+    in 2022, $1,250 and $400 in 2023, $1,300 in 2024, and earned income is that of section 911(d)(2)."""
     path = "irs.deductions.standard.dependent"
     parameters = {f"{path}.minimum": 1_350.0} if case.year >= 2024 else {
         f"{path}.minimum": 1_100.0, f"{path}.earned_income_addition": 350.0}  # fmt: skip
@@ -511,22 +646,19 @@ def medicare_threshold_of_separate_filers(case: Case) -> Departure:
 
 
 def smooth_steps(case: Case) -> Departure:
-    """TAXSIM lets the rate of the care credit and the child tax credit fall in proportion to income; the law has them
-    fall by whole steps for each step "or fraction thereof"."""
+    """TAXSIM lets the child tax credit and, until 2023, the rate of the care credit fall in proportion to income; the
+    law has them fall by whole steps for each step "or fraction thereof"."""
     care = "irs.credits.dependent_care"
     step = float(case.law[f"{care}.first_phase_out.increment"])
     ratio = DOLLAR / step
-    return Departure(
-        "Steps of credits",
-        "26 USC 21(a)(2), 24(b)(1)",
-        JAXSIM,
-        parameters={
-            f"{care}.first_phase_out.increment": DOLLAR,
-            f"{care}.second_phase_out.increment": np.array(case.law[f"{care}.second_phase_out.increment"]) * ratio,
-            f"{care}.rate_step": float(case.law[f"{care}.rate_step"]) * ratio,
-            "irs.credits.ctc.phase_out.increment": DOLLAR,
-        },
-    )
+    rate = {
+        f"{care}.first_phase_out.increment": DOLLAR,
+        f"{care}.second_phase_out.increment": np.array(case.law[f"{care}.second_phase_out.increment"]) * ratio,
+        f"{care}.rate_step": float(case.law[f"{care}.rate_step"]) * ratio,
+    }
+    return Departure("Steps of credits", "26 USC 21(a)(2), 24(b)(1)", JAXSIM,
+                     parameters={"irs.credits.ctc.phase_out.increment": DOLLAR, **(rate if case.year < 2024 else {})}
+                     )  # fmt: skip
 
 
 def choice_to_itemize(case: Case) -> Departure:
@@ -535,18 +667,24 @@ def choice_to_itemize(case: Case) -> Departure:
     sim = js.Simulation(case.population, case.year, age=False)
     tax = "income_tax_before_refundable_credits"
     with_taxes = (taxes_in_other_deductions(case),)
-    values = simulate(sim, with_taxes, (tax, "itemizes"))
-    standard = simulate(sim.with_rules(never_itemizes), with_taxes, (tax,))
-    same = np.abs(standard[tax] - values[tax]) < 1
+    values = simulate(sim, with_taxes, ("itemizes",))
+    standard = simulate(sim.with_rules(never_itemizes), with_taxes, (tax,))[tax]
+    itemized = simulate(sim.with_rules(itemizes), with_taxes, (tax,))[tax]
+    same = (np.abs(itemized - standard) <= 1) & (values["itemizes"] > 0)
     outputs = frozenset({"standard", "itemized", "taxable_income", "qbi", "before_credits", "care", "refundable_ctc"})
-    return Departure("Choice to itemize", "26 USC 63(e)", EITHER, units=same & (values["itemizes"] > 0),
-                     outputs=outputs)  # fmt: skip
+    return Departure("Choice to itemize", "26 USC 63(e)", EITHER, units=same, outputs=outputs)
 
 
-@js.rule(TaxUnit, unit="flag", name="itemizes")
-def never_itemizes():
-    """Nobody itemizes."""
-    return 0.0
+def choice_by_minimum_tax(case: Case) -> Departure:
+    """Where the minimum tax does not allow the standard deduction but lesser itemized deductions (and TAXSIM's
+    `otheritem`), TAXSIM itemizes if that leads to less tax; jaxsim takes the greater deduction. The law leaves the
+    choice to the filer."""
+    sim = js.Simulation(case.population, case.year, age=False)
+    tax, with_taxes = "income_tax_before_refundable_credits", (taxes_in_other_deductions(case),)
+    taken = simulate(sim, with_taxes, (tax, "itemizes"))
+    itemized = simulate(sim.with_rules(itemizes), with_taxes, (tax,))[tax]
+    return Departure("Choice by the minimum tax", "26 USC 56(b)(1)(D), 63(e)", EITHER,
+                     units=(taken["itemizes"] == 0) & (itemized < taken[tax] - 1))  # fmt: skip
 
 
 DEPARTURES = (
@@ -566,6 +704,13 @@ DEPARTURES = (
     taxes_of_separate_filers,
     seniors_in_the_business_limit,
     losses_of_dependents,
+    minimum_tax_of_children,
+    range_of_service_trades,
+    separate_seniors,
+    childless_threshold,
+    losses_in_disqualified_income,
+    credit_given_as_refund,
+    refunds_of_large_families,
     wages_of_businesses,
     gains_in_the_business_limit,
     kinds_of_businesses,
@@ -580,4 +725,5 @@ DEPARTURES = (
     medicare_threshold_of_separate_filers,
     smooth_steps,
     choice_to_itemize,
+    choice_by_minimum_tax,
 )

@@ -147,8 +147,8 @@ def _counts_as_income(name: str) -> bool:
 def test_the_credits_of_a_population_are_within_its_tax(year: int) -> None:
     sim = Simulation(drawn(year), year)
     value = sim.columns(
-        "tax_before_credits", "nonrefundable_credits", "ctc", "nonrefundable_ctc", "refundable_ctc", "regular_tax",
-        "income_tax", "net_investment_income_tax", "refundable_credits", *CREDITS, *CLAIMS,
+        "tax_before_credits", "nonrefundable_credits", "ctc", "nonrefundable_ctc", "refundable_ctc",
+        "regular_tax_liability", "income_tax", "net_investment_income_tax", "refundable_credits", *CREDITS, *CLAIMS,
     )  # fmt: skip
     left = value["tax_before_credits"].copy()
     for credit, claimed in zip(CREDITS, CLAIMS, strict=True):
@@ -157,7 +157,7 @@ def test_the_credits_of_a_population_are_within_its_tax(year: int) -> None:
         np.testing.assert_allclose(value[credit], np.minimum(value[claimed], left), atol=ROUNDING, err_msg=credit)
         left -= value[credit]
     np.testing.assert_allclose(value["nonrefundable_credits"], value["tax_before_credits"] - left, atol=1e-5)
-    assert (value["foreign_tax_credit"] <= value["regular_tax"] + ROUNDING).all()
+    assert (value["foreign_tax_credit"] <= value["regular_tax_liability"] + ROUNDING).all()
     assert (value["nonrefundable_ctc"] + value["refundable_ctc"] <= value["ctc"] + ROUNDING).all()
     before = value["income_tax"] + value["refundable_credits"]
     np.testing.assert_allclose(before, left + value["net_investment_income_tax"], atol=1e-5)
@@ -227,3 +227,27 @@ def test_slopes_of_the_income_tax_on_reported_credits() -> None:
 
     assert slopes(60_000) == dict.fromkeys(reported, -1.0)
     assert slopes(20_000) == dict.fromkeys(reported, 0.0)
+
+
+@pytest.mark.parametrize(("wages", "worth"), [(0, 0.0), (60_000, 0.2)])
+def test_a_first_dollar_of_expenses_is_worth_what_tax_it_offsets(wages: float, worth: float) -> None:
+    home = household(adults=[{"age": 40, "employment_income": wages}], year=2026)
+    slope = home.input_derivative("income_tax", "lifetime_learning_expenses")
+    np.testing.assert_allclose(slope, -worth, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("wages", "profit", "name", "deducted"),
+    [
+        (60_000, 0, "self_employed_health_insurance_premiums", 0),
+        (60_000, 0, "self_employed_pension_contributions", 0),
+        (0, 60_000, "self_employed_health_insurance_premiums", 1),
+        (0, 60_000, "self_employed_pension_contributions", 1),
+        (60_000, 0, "student_loan_interest", 1),
+        (600_000, 0, "student_loan_interest", 0),
+    ],
+)
+def test_a_first_dollar_is_deducted_where_there_is_room(wages: float, profit: float, name: str, deducted: int) -> None:
+    adult = {"age": 40, "employment_income": wages, "self_employment_income": profit}
+    home = household(adults=[adult], year=2026)
+    np.testing.assert_allclose(home.input_derivative("adjusted_gross_income", name).sum(), -deducted, atol=1e-9)

@@ -109,7 +109,7 @@ def tentative_minimum_tax(tentative_minimum_tax_before_credit, foreign_tax_credi
     return relu(tentative_minimum_tax_before_credit - foreign_tax_credit_of_minimum_tax)
 
 
-@rule(TaxUnit, reference="26 USC 55(a) and (c)(1)")
-def alternative_minimum_tax(tentative_minimum_tax, regular_tax, foreign_tax_credit_before_limit):
-    """Tentative minimum tax as far as it exceeds the regular tax after the foreign tax credit."""
-    return relu(tentative_minimum_tax - relu(regular_tax - foreign_tax_credit_before_limit))
+@rule(TaxUnit, reference="26 USC 55(a) and (c)(1), 26(b); Form 6251 line 10")
+def alternative_minimum_tax(tentative_minimum_tax, regular_tax_liability, foreign_tax_credit_before_limit):
+    """Tentative minimum tax as far as it exceeds the regular tax liability after the foreign tax credit."""
+    return relu(tentative_minimum_tax - relu(regular_tax_liability - foreign_tax_credit_before_limit))

@@ -4,11 +4,17 @@ from jaxsim.engine import rule
 from jaxsim.rules.us.entities import TaxUnit
 
 
-@rule(TaxUnit, reference="26 USC 26(a), 36B(f)(2)(A)")
-def tax_before_credits(regular_tax, alternative_minimum_tax, excess_advance_premium_credit):
-    """Regular and alternative minimum tax with the premium credit repaid: what other credits may offset."""
-    # the repayment increases the tax of the chapter, and 26(b)(2) does not except it from regular tax liability
-    return regular_tax + alternative_minimum_tax + excess_advance_premium_credit
+@rule(TaxUnit, reference="26 USC 26(b), 36B(f)(2)(A)")
+def regular_tax_liability(regular_tax, excess_advance_premium_credit):
+    """Regular tax with the premium credit repaid."""
+    # the repayment increases the tax of the chapter, and 26(b)(2) does not except it
+    return regular_tax + excess_advance_premium_credit
+
+
+@rule(TaxUnit, reference="26 USC 26(a)")
+def tax_before_credits(regular_tax_liability, alternative_minimum_tax):
+    """Regular tax, premium credit repaid and alternative minimum tax: what other credits may offset."""
+    return regular_tax_liability + alternative_minimum_tax
 
 
 @rule(TaxUnit, reference="26 USC 1, 26, 55, 72(t), 1411")

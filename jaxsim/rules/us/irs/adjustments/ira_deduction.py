@@ -109,7 +109,8 @@ def head_ira_limit_after_phase_out(
 @rule(TaxUnit, reference="26 USC 219(a), (b)(1) and (c)(1)")
 def head_ira_deduction(head_ira_contributions, head_ira_compensation_limit, head_ira_limit_after_phase_out):
     """Contributions of the head within the limits by compensation and by income."""
-    return lower_of(head_ira_contributions, lower_of(head_ira_limit_after_phase_out, head_ira_compensation_limit))
+    # no slope of contributions where income leaves no limit, nor of earnings where there are no contributions
+    return lower_of(lower_of(head_ira_limit_after_phase_out, head_ira_contributions), head_ira_compensation_limit)
 
 
 spouse_ira_compensation_limit = same_law(

@@ -14,8 +14,9 @@ def person_self_employed_health_insurance_deduction(
     self_employed_health_insurance_premiums, self_employed_compensation, person_self_employed_pension_deduction
 ):
     """Premiums of one person up to earnings from self-employment less half of the tax on them and the own pension."""
+    # in this order the premiums of those without a business are worth nothing from the first dollar
     return lower_of(
-        self_employed_health_insurance_premiums, self_employed_compensation - person_self_employed_pension_deduction
+        self_employed_compensation - person_self_employed_pension_deduction, self_employed_health_insurance_premiums
     )
 
 

@@ -22,7 +22,7 @@ def person_self_employed_pension_deduction(self_employed_pension_contributions, 
     # the share is of compensation less this deduction: 25 percent of it are 20 percent of compensation before it
     by_compensation = p.rate / (1 + p.rate) * self_employed_compensation
     limit = lower_of(by_compensation, lower_of(p.rate * p.compensation_limit, p.maximum))
-    return lower_of(self_employed_pension_contributions, limit)
+    return lower_of(limit, self_employed_pension_contributions)  # no slope of contributions where there is no business
 
 
 tax_unit_self_employed_pension_deduction = sum_of_filers(

@@ -21,9 +21,9 @@ def computed_student_loan_interest_deduction(
     student_loan_interest, student_loan_interest_modified_income, filing_status, head_is_dependent_elsewhere, p
 ):
     """Interest up to the maximum, less a share that grows with income; none for dependents and separate filers."""
-    interest = lower_of(student_loan_interest, p.maximum)
+    width = pick(p.phase_out.width, filing_status)
     excess = relu(student_loan_interest_modified_income - pick(p.phase_out.threshold, filing_status))
-    allowed = relu(interest - interest * excess / pick(p.phase_out.width, filing_status))
+    allowed = lower_of(student_loan_interest, p.maximum) * (1 - lower_of(excess, width) / width)
     return allowed * (1 - equals(filing_status, SEPARATE)) * (1 - head_is_dependent_elsewhere)
 
 

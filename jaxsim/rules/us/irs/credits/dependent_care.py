@@ -52,7 +52,7 @@ def creditable_care_expense(
     """Care expenses within the limits by number of persons cared for and by earned income, net of benefits."""
     # benefits that are no income lower both the expenses and the limit on them
     limit = relu(pick(p.expense_limit, care_qualifying_persons) - excluded_dependent_care_benefits)
-    expense = relu(care_expense - excluded_dependent_care_benefits)
+    expense = higher_of(care_expense - excluded_dependent_care_benefits, 0.0)  # with the slope of a first dollar
     return lower_of(lower_of(limit, expense), care_earned_income_limit)
 
 

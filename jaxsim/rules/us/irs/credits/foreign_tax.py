@@ -11,19 +11,19 @@ from jaxsim.rules.us.entities import TaxUnit
 PATH = "irs.credits.foreign_tax"
 
 
-@rule(TaxUnit, reference="26 USC 904(a)")
-def foreign_tax_credit_limit(regular_tax, foreign_source_taxable_income, taxable_income):
-    """The part of the regular tax that falls on taxable income from foreign sources."""
+@rule(TaxUnit, reference="26 USC 904(a); Form 1116 line 20")
+def foreign_tax_credit_limit(regular_tax_liability, foreign_source_taxable_income, taxable_income):
+    """The part of the regular tax liability that falls on taxable income from foreign sources."""
     foreign = lower_of(foreign_source_taxable_income, taxable_income)
-    return regular_tax * safe_div(foreign, taxable_income)
+    return regular_tax_liability * safe_div(foreign, taxable_income)
 
 
 @rule(TaxUnit, parameters=PATH, reference="26 USC 27, 901(a), 904(a) and (j)")
 def foreign_tax_credit_before_limit(
-    foreign_tax_paid, foreign_tax_credit_limit, reported_foreign_tax_credit, regular_tax, filing_status, p
+    foreign_tax_paid, foreign_tax_credit_limit, reported_foreign_tax_credit, regular_tax_liability, filing_status, p
 ):
     """Foreign taxes within the limit, or all of them if they are small, with the credit as reported."""
     small = at_most(foreign_tax_paid, pick(p.election_limit, filing_status))
     computed = choose(small, foreign_tax_paid, lower_of(foreign_tax_paid, foreign_tax_credit_limit))
     # never against the minimum tax, which 901(a) and 26(b)(2)(A) set apart
-    return lower_of(reported_foreign_tax_credit + computed, regular_tax)
+    return lower_of(regular_tax_liability, reported_foreign_tax_credit + computed)

@@ -68,7 +68,7 @@ def _used_in_order() -> tuple[Rule, ...]:
     for credit, claimed, reference, label in ORDER:
 
         def used(*, claimed=claimed, left=left, **values):
-            return lower_of(values[claimed], values[left])
+            return lower_of(values[left], values[claimed])  # without tax a first dollar of credit is worth nothing
 
         def remaining(*, credit=credit, left=left, **values):
             return values[left] - values[credit]

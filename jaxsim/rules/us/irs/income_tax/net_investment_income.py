@@ -40,7 +40,7 @@ def state_tax_on_investment_income(
     """Deducted state and local income taxes that fall on investment income, by its share of income."""
     taxes = state_and_local_income_or_sales_tax + real_estate_tax + personal_property_tax
     income_taxes = state_and_local_tax_deduction * safe_div(state_and_local_income_or_sales_tax, taxes)
-    share = safe_div(relu(gross_investment_income), relu(adjusted_gross_income))
+    share = safe_div(higher_of(gross_investment_income, 0.0), relu(adjusted_gross_income))
     return income_taxes * lower_of(share, 1.0, "/1")
 
 
