@@ -265,12 +265,12 @@ def losses_of_dependents(case: Case) -> Departure:
 
 
 def minimum_tax_of_children(case: Case) -> Departure:
-    """From 2024 TAXSIM limits the exemption of the minimum tax of dependents under 24 to earned income and a fixed
+    """From 2024 TAXSIM limits the exemption of the minimum tax of dependents up to 24 to earned income and a fixed
     amount, and lets them itemize for it. Section 55(d)(4)(A)(iii) sets that limit (59(j)) aside."""
     values = js.Simulation(case.population, case.year, age=False).columns("adjusted_gross_income", "earned_income")
     unearned = values["adjusted_gross_income"] - values["earned_income"]
     head, _, _ = case.population.filers
-    young = case.population.tables["person"]["age"][head] < 24
+    young = case.population.tables["person"]["age"][head] < 25
     of_another = case.population.tables["tax_unit"]["head_is_dependent_elsewhere"] > 0
     outputs = frozenset({"standard", "itemized", "taxable_income", "qbi", "amt", "before_credits", "income_tax"})
     return Departure("Minimum tax of children", "26 USC 55(d)(4)(A)(iii), 59(j)", JAXSIM,
@@ -343,10 +343,11 @@ def part_of_large_families(nonrefundable_ctc, ctc_qualifying_children, p):
 
 
 @js.rule(TaxUnit, parameters="irs.credits.ctc.refundable")
-def credit_beyond_refund(second_reduction, part_of_large_families, earned_income, p):
-    """Credit against tax given as refundable that earnings do not allow."""
+def credit_beyond_refund(second_reduction, part_of_large_families, earned_income, ctc_qualifying_children, p):
+    """Credit against tax given as refundable that earnings and the number of children do not allow."""
     by_earnings = p.rate * relu(earned_income - p.earned_income_threshold)
-    return relu(second_reduction + part_of_large_families - by_earnings)
+    allowed = lower_of(by_earnings, p.maximum * ctc_qualifying_children)
+    return relu(second_reduction + part_of_large_families - allowed)
 
 
 def credit_given_as_refund(case: Case) -> Departure:

@@ -98,7 +98,9 @@ def page(
     lines += ["## Checks", ""]
     if found:
         lines += [f"{len(found)} worked cases name a result of these rules:", ""]
-        lines += [f"- {name}, {c['year']} (`{file}`): {c['source']}" for (file, name), c in sorted(found.items(), key=str)]
+        lines += [
+            f"- {name}, {c['year']} (`{file}`): {c['source']}" for (file, name), c in sorted(found.items(), key=str)
+        ]
     else:
         lines.append("No worked case names these variables; they are covered through what is computed from them.")
     return "\n".join([*lines, ""])
