@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 from departures import EITHER, JAXSIM, UNKNOWN, Case, Departure, itemizes, never_itemizes, nothing, simulate
 
@@ -222,7 +223,7 @@ def threshold_of_gains_in_minimum_tax(case: Case) -> Departure:
     top[SEPARATE] = top[JOINT] / 2
 
     def function(gains, **others):
-        threshold = gains.threshold.at[-1].set(top)
+        threshold = jnp.asarray(gains.threshold).at[-1].set(top)
         gains = SimpleNamespace(rate=gains.rate, threshold=threshold, section_1250_rate=gains.section_1250_rate)
         return rule.function(gains=gains, **others)
 
@@ -338,7 +339,7 @@ def second_reduction(ctc_phase_out, ctc):
 @js.rule(TaxUnit, parameters="irs.credits.ctc.refundable")
 def part_of_large_families(nonrefundable_ctc, ctc_qualifying_children, p):
     """Credit against tax of three children or more above the refundable amount."""
-    large = at_least(ctc_qualifying_children, p.minimum_children_for_payroll_tax_option, unit="count")
+    large = at_least(ctc_qualifying_children, 3.0, unit="count")
     return large * relu(nonrefundable_ctc - p.maximum * ctc_qualifying_children)
 
 

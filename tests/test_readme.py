@@ -31,7 +31,7 @@ def test_two_commands_do_all_set_up():
 def test_notebook_example_runs():
     matplotlib.use("agg")
     lines = [line for line in PYTHON[0].splitlines() if line]
-    assert len(lines) == 5
+    assert len(lines) == 6
     names: dict[str, object] = {}
     for line in lines[:-1]:
         exec(line, names)

@@ -29,7 +29,7 @@ from jaxsim.simulation import Simulation
 
 YEAR = 2026
 UNITS = 256
-PROFILE = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+PROFILE = settings(max_examples=10, deadline=None, derandomize=True, database=None)
 SEEDS = st.integers(0, 2**32 - 1)
 
 WHERE_TAX_FALLS_WITH_WAGES = """
