@@ -23,7 +23,6 @@ from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import TaxUnit
 
 JAXSIM = "jaxsim"
-ROUNDING = 1e-6  # dollars: where both choices lead to the same tax, rounding errors do not choose
 EITHER, UNKNOWN = "either, an election", "the data do not say"
 
 
@@ -108,7 +107,7 @@ def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Itera
     minimum_income = if_itemized.system.rules["alternative_minimum_income_before_addition"]
     no_taxes_added_back = reading(minimum_income, {"state_and_local_tax_deduction": "nothing"})
     compared = columns(if_itemized.with_rules(nothing, no_taxes_added_back), ("tax_before_credits",))
-    chosen = compared["tax_before_credits"] < standard["tax_before_credits"] - ROUNDING
+    chosen = compared["tax_before_credits"] < standard["tax_before_credits"]
     return {name: np.where(chosen, itemized[name], standard[name]) for name in targets}
 
 
