@@ -15,10 +15,12 @@ import pytest
 from jaxsim.data.taxcalc import read_taxcalc
 from jaxsim.data.taxcalc_output import TAXCALC
 from jaxsim.data.taxcalc_reform import COMPOSED, MODELLED, NEUTRAL, PATHS, RENAMED, from_taxcalc
+from jaxsim.engine import rule
 from jaxsim.errors import ReformError
 from jaxsim.parameter_files import load_law
 from jaxsim.parameters import Law
 from jaxsim.reform import Reform
+from jaxsim.rules.us.entities import TaxUnit
 from jaxsim.simulation import Simulation
 
 YEAR = 2026
@@ -243,7 +245,7 @@ def test_years_before_the_law_begins() -> None:
     indexed = {"STD": {"2019": [15e3, 30e3, 15e3, 22e3, 30e3]}}
     assert 15e3 < value(indexed, "irs.deductions.standard.amount", 2022)[0] < 17e3
     with pytest.raises(ReformError, match="give the value of 2022"):
-        from_taxcalc({"STD": {"2014": [15e3, 30e3, 15e3, 22e3, 30e3]}})
+        from_taxcalc({"STD": {"2004": [15e3, 30e3, 15e3, 22e3, 30e3]}})
     with pytest.raises(ReformError, match="before 2022"):
         from_taxcalc({"STD-indexed": {"2019": False}})
 
@@ -445,7 +447,13 @@ def baseline(oracle: Any) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def ours() -> Simulation:
-    return Simulation(read_taxcalc(units(), YEAR), YEAR)
+    return Simulation(read_taxcalc(units(), YEAR), YEAR).with_rules(no_deductions_from_investment_income)
+
+
+@rule(TaxUnit, name="net_investment_income_deductions")
+def no_deductions_from_investment_income() -> float:
+    """None, as in Tax-Calculator; the law allows them (26 USC 1411(c)(1)(B))."""
+    return 0.0
 
 
 def outputs(sim: Simulation) -> pd.DataFrame:
