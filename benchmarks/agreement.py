@@ -56,7 +56,8 @@ def main() -> int:
         found = {year: compare(witness, view(made(witness, units, chosen.seed, year)), year) for year in years}
         sections.append(section(witness, units, found))
         remaining += sum(int(f.remains(o).sum()) for f in found.values() for o in f.outputs)
-    chosen.out.write_text("\n\n".join([opening(chosen.seed), *sections]) + "\n", encoding="utf-8")
+        # after each program, so that a later one that cannot be run loses nothing
+        chosen.out.write_text("\n\n".join([opening(chosen.seed), *sections]) + "\n", encoding="utf-8")
     print(f"{chosen.out}: {remaining} differences without a cause")
     return 1 if remaining else 0
 
