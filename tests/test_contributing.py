@@ -32,7 +32,7 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(Path(js.__file__).parent, folder / "jaxsim", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(folder / "jaxsim" / "_parameters", ignore_errors=True)
-    shutil.copytree(parameters_root(), folder / "parameters" / "us")
+    shutil.copytree(parameters_root().parent, folder / "parameters")
     shutil.copytree(ROOT / "tests" / "rules", folder / "tests" / "rules", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests" / "cases", folder / "tests" / "cases")
     for path, code in FILES.items():
