@@ -24,13 +24,14 @@ def print_table(console: Any, title: str, frame: Any, formats: dict[str, str], f
     """A DataFrame as a table, columns formatted; a column not named in `formats` is shown as text."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column(first)
     for column in frame.columns:
         table.add_column(str(column), justify="right" if column in formats else "left")
     for key, row in frame.iterrows():
         cells = [format(row[c], formats[c]) if c in formats else str(row[c]) for c in frame.columns]
         table.add_row(str(key), *cells)
+    console.print(title, style="bold", soft_wrap=True)  # not the table's own title, which wraps to its width
     console.print(table)
     console.print()
 
