@@ -7,7 +7,6 @@ looks at its results. Those of each program stand in modules of their own, `depa
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ import taxcalc
 
 import jaxsim as js
 from jaxsim import program
+from jaxsim.engine import same_law
 from jaxsim.parameters import NO_LIMIT
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import TaxUnit
@@ -96,7 +96,8 @@ def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Itera
         for name, column in departure.columns.items():
             sim = sim.with_column(name, column)
     for name, instead in reads.items():
-        rules[name] = reading(rules.get(name, system().rules[name]), instead)
+        law = rules.get(name, system().rules[name])
+        rules[name] = same_law(law, name, label=law.label, **instead)
     if parameters:
         sim = sim.with_reform(parameters)
     if not by_tax:
@@ -105,7 +106,9 @@ def simulate(sim: js.Simulation, departures: Iterable[Departure], targets: Itera
     if_itemized = sim.with_rules(*rules.values(), itemizes)
     itemized = columns(if_itemized, targets)
     minimum_income = if_itemized.system.rules["alternative_minimum_income_before_addition"]
-    no_taxes_added_back = reading(minimum_income, {"state_and_local_tax_deduction": "nothing"})
+    no_taxes_added_back = same_law(
+        minimum_income, minimum_income.name, label=minimum_income.label, state_and_local_tax_deduction="nothing"
+    )
     compared = columns(if_itemized.with_rules(nothing, no_taxes_added_back), ("tax_before_credits",))
     chosen = compared["tax_before_credits"] < standard["tax_before_credits"]
     return {name: np.where(chosen, itemized[name], standard[name]) for name in targets}
@@ -118,20 +121,6 @@ def columns(sim: js.Simulation, targets: tuple[str, ...]) -> dict[str, np.ndarra
         made = program.columns(sim.system, targets, *arguments)
     arrangement = sim.arrangement(1)
     return {name: arrangement.restore(sim.system.variable(name).entity.name, made[name]) for name in targets}
-
-
-def reading(rule: js.Rule, instead: Mapping[str, str]) -> js.Rule:
-    """The same rule, where it reads other variables in place of some of its arguments."""
-    missing = set(instead) - set(rule.arguments)
-    if missing:
-        raise ValueError(f"the rule {rule.name} does not read {', '.join(sorted(missing))}")
-    variable_of = {argument: instead.get(argument, argument) for argument in rule.arguments}
-
-    def function(**values: Any) -> Any:
-        read = {argument: values[variable] for argument, variable in variable_of.items()}
-        return rule.function(**read, **{name: values[name] for name in rule.parameters})
-
-    return dataclasses.replace(rule, function=function, arguments=tuple(dict.fromkeys(variable_of.values())))
 
 
 def differing(case: Case, path: str, name: str, row: int | None = None) -> dict[str, np.ndarray]:

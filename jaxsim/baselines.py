@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from jaxsim.errors import ReformError, nearest
-from jaxsim.parameter_files import StrictLoader, load_law, parameters_root
+from jaxsim.parameter_files import load_law, parameters_root, strict_yaml
 from jaxsim.parameters import YEARS, Law
 from jaxsim.reform import Reform
 
@@ -79,7 +77,7 @@ def provisions(act: str) -> tuple[Provision, ...]:
 
 
 def _read(file: Path) -> tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]:
-    content = yaml.load(file.read_text(encoding="utf-8"), Loader=StrictLoader)
+    content = strict_yaml(file.read_text(encoding="utf-8"))
     return content["name"], tuple((r["title"], r["href"]) for r in content["reference"]), content["changes"]
 
 

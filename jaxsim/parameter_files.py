@@ -35,7 +35,7 @@ def read_law(root: Path, validate: bool = True) -> Law:
     leaves: dict[str, Leaf] = {}
     for file in sorted(root.rglob("*.yaml")):
         try:
-            tree = yaml.load(file.read_text(encoding="utf-8"), Loader=StrictLoader)
+            tree = strict_yaml(file.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
             raise ParameterError(f"{file}: not valid YAML: {error}") from None
         if validate:
@@ -54,6 +54,11 @@ class StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: igno
         if len(mapping) != len(node.value):
             raise yaml.YAMLError(f"a key is given twice, line {node.start_mark.line + 1}")
         return mapping
+
+
+def strict_yaml(text: str) -> Any:
+    """Parse YAML by the safe loader: plain data alone, no tag makes an object, and no key stands twice."""
+    return yaml.load(text, Loader=StrictLoader)
 
 
 def validate_file(tree: Any, file: Path) -> None:

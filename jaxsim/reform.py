@@ -26,7 +26,7 @@ import numpy as np
 import yaml
 
 from jaxsim.errors import ParameterError, ReformError, nearest
-from jaxsim.parameter_files import StrictLoader, read_uprating
+from jaxsim.parameter_files import read_uprating, strict_yaml
 from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, Law, Leaf, to_array
 
 Spans = list[tuple[int, int, Any]]  # first year, last year, value
@@ -118,7 +118,7 @@ class Reform:
             if path.suffix == ".json":
                 content = json.loads(_without_comments(text), object_pairs_hook=_each_once)
             else:
-                content = yaml.load(text, Loader=StrictLoader)
+                content = strict_yaml(text)
         except (json.JSONDecodeError, yaml.YAMLError, ReformError) as error:
             problem = " ".join(str(error).split())
             raise ReformError(f"{path}: not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {problem}") from None

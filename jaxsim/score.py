@@ -15,6 +15,8 @@ import jax
 import numpy as np
 
 from jaxsim import program
+from jaxsim.data.ageing import Growth, grown, growth_to
+from jaxsim.data.growth import PARTS
 from jaxsim.engine import Block, System, as_dtype
 from jaxsim.errors import JaxsimError, ReformError
 from jaxsim.parameters import FIRST_YEAR, LAST_YEAR, Law, Parameters
@@ -24,7 +26,6 @@ from jaxsim.reform import Reform, as_reform
 if TYPE_CHECKING:
     import pandas as pd
 
-    from jaxsim.data.ageing import Growth
     from jaxsim.simulation import Simulation
 
 TOTAL = "total"
@@ -90,7 +91,8 @@ class Score:
     @property
     def fiscal(self) -> pd.DataFrame:
         """Change by provision, stacked in order, and fiscal year of payment, with totals (see `Component`)."""
-        return self._table(self._paid(self.stacked).sum(1), self.years[-self._paid(self.stacked).shape[-1] :])
+        paid = self._paid(self.stacked).sum(1)
+        return self._table(paid, self.years[-paid.shape[-1] :])
 
     @property
     def unstacked(self) -> pd.DataFrame:
@@ -268,24 +270,17 @@ def _laws(base: Law, provisions: list[Reform]) -> tuple[dict[tuple[int, ...], La
 # --- the program -------------------------------------------------------------------------------------------------
 
 
-def aged(
-    block: Block, factors: Mapping[str, Any], rest: Mapping[str, Any], parts: tuple[tuple[str, str], ...]
-) -> Block:
-    """A block with amounts grown: `rest` is the growth of what a column holds beside its part (see `ageing`)."""
-    columns = {name: block.columns[name] * factor for name, factor in factors.items()}
-    for name, part in parts:
-        column = block.columns[name]
-        inside = jax.numpy.minimum(column, block.columns[part])
-        columns[name] = inside * factors[name] + (column - inside) * rest[name]
-    return Block({**block.columns, **columns}, block.links, block.weights)
+def aged(block: Block, factors: Mapping[str, Any], rest: Mapping[str, Any]) -> Block:
+    """A block with amounts grown (see `ageing.grown`)."""
+    return Block({**block.columns, **grown(block.columns, factors, rest)}, block.links, block.weights)
 
 
 @functools.cache
-def _kernel(system: System, targets: tuple[str, ...], parts: tuple[tuple[str, str], ...]) -> Any:
+def _kernel(system: System, targets: tuple[str, ...]) -> Any:
     """Totals [laws, targets] of one year: parameters [laws, ...], growth and weights are data."""
 
     def run(laws: Parameters, lanes: jax.Array, block: Block, factors: Any, rest: Any) -> jax.Array:
-        grown = aged(block, factors, rest, parts)
+        grown = aged(block, factors, rest)
         # lanes give the number of laws where the outcomes read no parameter
         return jax.vmap(lambda p, _: program.totals(system, targets, p, grown))(laws, lanes)
 
@@ -293,9 +288,7 @@ def _kernel(system: System, targets: tuple[str, ...], parts: tuple[tuple[str, st
 
 
 @functools.cache
-def _reverse_kernel(
-    system: System, components: tuple[Component, ...], parts: tuple[tuple[str, str], ...], within: tuple[str, ...]
-) -> Any:
+def _reverse_kernel(system: System, components: tuple[Component, ...], within: tuple[str, ...]) -> Any:
     """Derivative of the signed sum of components of one year with respect to the parameters within some subtrees."""
     targets = tuple(c.variable for c in components)
     signs = np.array([c.sign for c in components])
@@ -305,7 +298,7 @@ def _reverse_kernel(
 
         def value(changed: Parameters, block: Block) -> jax.Array:
             tree = parameters.replace(dict(changed.items()))
-            sums = program.totals(system, targets, tree, aged(block, factors, rest, parts))
+            sums = program.totals(system, targets, tree, aged(block, factors, rest))
             return (sums * signs.astype(sums.dtype)).sum()
 
         return program.walk(lambda block: jax.grad(value)(chosen, block), population, remat=False)
@@ -317,13 +310,11 @@ class _Years:
     """The population of a simulation in other years: one block, and what carries it to each year."""
 
     def __init__(self, sim: Simulation, targets: tuple[str, ...], reforms: int, reverse: bool):
-        from jaxsim.data.growth import PARTS
-
         inputs = sim.system.inputs_of(targets)
         self.sim = sim
         self.members = sim.system.needs_members(targets)
-        self.parts = tuple((name, PARTS[name][0]) for name in inputs if name in PARTS)
-        extra = tuple(part for _, part in self.parts if part not in inputs)
+        self.parted = [name for name in inputs if name in PARTS]
+        extra = tuple(PARTS[name][0] for name in self.parted if PARTS[name][0] not in inputs)
         blocks, self.chunk = sim.layout.resolve(
             sim.population.count("tax_unit"), reforms, reverse=reverse, calls=not reverse
         )
@@ -331,8 +322,6 @@ class _Years:
         self.arrangement = sim.arrangement(blocks)
 
     def growth(self, year: int) -> Growth:
-        from jaxsim.data.ageing import growth_to
-
         taken_as_it_is = self.sim.population.year != self.sim.year
         return growth_to(self.sim.population, self.sim.population.year if taken_as_it_is else year)
 
@@ -340,9 +329,9 @@ class _Years:
         """The block with the weights of a year, and the growth of its columns."""
         growth, dtype = self.growth(year), self.sim._dtype
         weights = self.arrangement.weights(self.sim.system, growth.weights, self.members, dtype)
-        names = sorted(growth.factors.keys() & self.block.columns.keys() | {name for name, _ in self.parts})
+        names = sorted(growth.factors.keys() & self.block.columns.keys() | set(self.parted))
         factors = {name: dtype(growth.factors.get(name, 1.0)) for name in names}
-        rest = {name: dtype(growth.rest.get(name, 1.0)) for name, _ in self.parts}
+        rest = {name: dtype(growth.rest.get(name, 1.0)) for name in self.parted}
         return Block(self.block.columns, self.block.links, weights), factors, rest
 
 
@@ -352,7 +341,7 @@ def _totals(
     """Weighted totals [years, laws, targets]."""
     prefixes = sim.system.parameter_prefixes(targets)
     over = _Years(sim, targets, len(laws), reverse=False)
-    kernel = _kernel(sim.system, targets, over.parts)
+    kernel = _kernel(sim.system, targets)
     size = min(over.chunk, len(laws))
     lanes = np.zeros(size, np.int8)
     out = np.zeros((len(years), len(laws), len(targets)))
@@ -392,7 +381,7 @@ def _gradient_table(
     within = _prefixes(sim, wanted)
     targets = tuple(c.variable for c in components)
     over = _Years(sim, targets, 1, reverse=True)
-    kernel = _reverse_kernel(sim.system, components, over.parts, within)
+    kernel = _reverse_kernel(sim.system, components, within)
     prefixes = sim.system.parameter_prefixes(targets)
     names: list[str] = []
     columns = {}
@@ -402,11 +391,6 @@ def _gradient_table(
         if not names:
             raise ReformError(f"the budget depends on no parameter at or below {', '.join(within)}")
         with precision(sim.precision):
-            columns[year] = _flat(kernel(tree, *_device(over.of(year))))
+            columns[year] = _flat(kernel(tree, *over.of(year)))
     table = pd.DataFrame(columns, index=pd.Index(names, name="parameter")).iloc[_selected(names, wanted)]
     return table.assign(total=table.sum(axis=1))
-
-
-def _device(arguments: tuple[Block, Any, Any]) -> tuple[Any, Any, Any]:
-    block, factors, rest = arguments
-    return jax.device_put(block), factors, rest

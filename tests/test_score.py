@@ -111,8 +111,7 @@ def test_a_year_is_data(aged_sim: js.Simulation) -> None:
 
     aged_sim.score(CREDIT, SHORT)
     targets = tuple(c.variable for c in BUDGET)
-    parts = score._Years(aged_sim, targets, 2, False).parts
-    kernel = score._kernel(aged_sim.system, targets, parts)
+    kernel = score._kernel(aged_sim.system, targets)
     before = kernel._cache_size()
     aged_sim.score(RATE, range(2030, 2034))
     assert kernel._cache_size() == before

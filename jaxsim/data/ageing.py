@@ -70,10 +70,7 @@ def age_to(population: Population, year: int) -> Population:
     tables = {entity: dict(table) for entity, table in population.tables.items()}
     tables["household"][WEIGHT] = path.weights
     for table in tables.values():
-        before = dict(table)
-        for name in path.factors.keys() & table.keys():
-            part = before[PARTS[name][0]] if name in PARTS else None
-            table[name] = path.amount(name, before[name], part)
+        table.update(grown(table, {n: f for n, f in path.factors.items() if n in table}, path.rest))
     card: dict[str, Any] = {**population.card, "aged from": population.card.get("aged from", start)}
     card["growth of each person's amounts"] = {k: round(f, 4) for k, f in sorted(path.by_kind.items())}
     if _People(population).national(start):
@@ -104,12 +101,20 @@ class Growth:
     by_kind: Mapping[str, float]
     spread: float
 
-    def amount(self, name: str, column: Any, part: Any) -> Any:
-        """A column in that year, NumPy or JAX. `part` is the column that it holds (see PARTS), or None."""
-        if part is None:
-            return column * self.factors[name]
-        inside = column - (column - part) * (column > part)  # the lesser
-        return inside * self.factors[name] + (column - inside) * self.rest[name]
+
+def grown(columns: Mapping[str, Any], factors: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that have a factor, grown by it, NumPy or JAX; what a column in `rest` holds beside its part grows
+    by that instead (see PARTS)."""
+    after = {}
+    for name, factor in factors.items():
+        column = columns[name]
+        if name in rest:
+            part = columns[PARTS[name][0]]
+            inside = column - (column - part) * (column > part)  # the lesser
+            after[name] = inside * factor + (column - inside) * rest[name]
+        else:
+            after[name] = column * factor
+    return after
 
 
 def growth_to(population: Population, year: int) -> Growth:

@@ -89,10 +89,7 @@ def _used_in_order() -> tuple[Rule, ...]:
 
 def _rule(name, function, arguments, reference, label):
     function.__doc__ = label + "."
-    return Rule(
-        name, TaxUnit, function, arguments, MappingProxyType({}), "USD/year", reference, label, light=True,
-        module=__name__,
-    )  # fmt: skip
+    return Rule(name, TaxUnit, function, arguments, MappingProxyType({}), "USD/year", reference, label, module=__name__)
 
 
 RULES = _used_in_order()
