@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from jaxsim import program
-from jaxsim.engine import Block, System
 from jaxsim.errors import JaxsimError, ParameterError, nearest
 from jaxsim.parameters import Parameters
 from jaxsim.precision import precision
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 MATTERS = 0.02  # share of the larger derivative from which a difference between plain and smoothed is shown
 UNSTABLE = 0.25  # share by which a window twice as wide changes a smoothed derivative that should not be relied on
 FALLBACK_WIDTH = 2_000.0
+STEP = {"float64": 1e-4, "float32": 1e-2}  # part of a natural change over which gradients are differenced
 
 
 def default_widths(sim: Simulation) -> dict[str, float]:
@@ -203,14 +202,7 @@ def _differences(
     """Central differences of a total by one cell at a time, all in one batched run."""
     from jaxsim.vary import vary_cells
 
-    half = np.empty(len(names))
-    for i, (name, value) in enumerate(zip(names, values, strict=True)):
-        unit = next(leaf.unit for p, leaf in sim.law.leaves.items() if name == p or name.startswith(p + "."))
-        half[i] = {"USD/year": widths.get("USD", FALLBACK_WIDTH) / 2, "year": widths.get("year", 4.0) / 2}.get(
-            unit, max(abs(value) / 10, 1e-3)
-        )
-        if unit == "USD/year" and value > 0:
-            half[i] = min(half[i], value / 2)  # an increment or a cap must stay positive
+    half = np.array([_natural_change(sim, name, value, widths) for name, value in zip(names, values, strict=True)])
     cells = np.repeat(np.arange(len(names)), 2)
     moved = np.repeat(values, 2) + np.stack([half, -half], axis=1).ravel()
     sums = vary_cells(sim, (outcome,), [names[i] for i in cells], moved)[:, 0]
@@ -251,10 +243,10 @@ def jacobian(sim: Simulation, outcomes: tuple[str, ...], parameters: Any = None,
 
     sim._check(outcomes)
     arguments = sim.arguments(*outcomes, reverse=True)
-    names, _ = _cells(sim, arguments[0])
-    _prefixes(sim, parameters)  # refuses unknown paths
+    within = _prefixes(sim, parameters)
+    names, _ = _cells(sim, arguments[0].select(within))
     with precision(sim.precision):
-        made = program.compiled_jacobian(sim.system, outcomes)(*arguments, sim.widths(smooth))
+        made = program.compiled_jacobian(sim.system, outcomes, within)(*arguments, sim.widths(smooth))
     chosen = _selected(names, parameters)
     table = pd.DataFrame(_flat(made, lead=1).T, index=pd.Index(names, name="parameter"), columns=list(outcomes))
     return table.iloc[chosen]
@@ -266,37 +258,58 @@ def hessian_vector(sim: Simulation, outcome: str, direction: Mapping[str, float]
     The exact law is piecewise linear, so its second derivatives are zero almost everywhere and infinite at kinks;
     the smoothed ones are the densities of households at the kinks that a policy analyst is after.
 
+    The gradient is that of automatic differentiation; its change along the direction is a central difference over a
+    small part of the window. Under smoothing the gradient of a schedule is piecewise linear, so the difference errs
+    only by the households within that part of their window's ends. (A second pass of differentiation over the whole
+    law is exact there too, but takes minutes and gigabytes to compile; `jax.hessian` of `sim.function(..., kinks=True)`
+    does it.)
+
     Args:
         sim: the simulation.
         outcome: variable whose weighted total is taken.
         direction: change by cell path, e.g. {"irs.credits.ctc.phase_out.threshold.SINGLE": 1.0}.
         smooth: window; True is the default rule.
+
+    Raises:
+        ParameterError: the direction names no cell of the outcome, or is zero.
     """
     import pandas as pd
 
-    f = sim.function(outcome, smooth=smooth, kinks=True)
-    names, values = _cells(sim, f.parameters)
+    sim._check((outcome,))
+    parameters, population = sim.arguments(outcome, reverse=True)
+    names, values = _cells(sim, parameters)
     unknown = [c for c in direction if c not in names]
     if unknown:
         raise ParameterError(f"{unknown[0]!r} is not a parameter cell of {outcome}.{nearest(unknown[0], names)}")
-    tangent = np.zeros(len(values))
-    for cell, change in direction.items():
-        tangent[names.index(cell)] = change
-    with precision(sim.precision):
-        along = _unflatten(tangent, f.parameters)
-        made = _compiled_hessian_vector(sim.system, outcome)(f.parameters, along, f.population, f.widths)
-    return pd.Series(_flat(made), index=pd.Index(names, name="parameter"), name=f"second derivative of {outcome}")
+    widths = sim.widths(smooth)
+    moves = {cell: change for cell, change in direction.items() if change}
+    if widths is None or not moves:
+        raise ParameterError("second derivatives need a window (smooth) and a direction other than zero")
+    position = {cell: names.index(cell) for cell in moves}
+    step = STEP[sim.precision] * min(
+        _natural_change(sim, cell, values[position[cell]], widths) / abs(change) for cell, change in moves.items()
+    )
+    run = program.compiled_gradient(sim.system, (outcome,), kinks=True)
+    slopes = []
+    for sign in (1, -1):
+        moved = values.copy()
+        for cell, change in moves.items():
+            moved[position[cell]] += sign * step * change
+        slopes.append(_cell_gradient(sim, run, (_unflatten(moved, parameters), population), widths)[1])
+    return pd.Series(
+        (slopes[0] - slopes[1]) / (2 * step),
+        index=pd.Index(names, name="parameter"),
+        name=f"second derivative of {outcome}",
+    )
 
 
-@functools.cache
-def _compiled_hessian_vector(system: System, outcome: str) -> Any:
-    def product(parameters: Parameters, tangent: Parameters, population: Block, widths: Any) -> Parameters:
-        def gradient(p: Parameters) -> Parameters:
-            return jax.grad(lambda q: program.totals(system, (outcome,), q, population, widths, True)[0])(p)
-
-        return jax.jvp(gradient, (parameters,), (tangent,))[1]
-
-    return jax.jit(product)
+def _natural_change(sim: Simulation, cell: str, value: float, widths: Mapping[str, float]) -> float:
+    """A change of a parameter cell that matters: half a window, or a tenth of a number without a window."""
+    unit = next(leaf.unit for path, leaf in sim.law.leaves.items() if cell == path or cell.startswith(path + "."))
+    if unit == "USD/year":
+        half = widths.get("USD", FALLBACK_WIDTH) / 2
+        return min(half, value / 2) if value > 0 else half  # an increment or a cap must stay positive
+    return widths.get("year", 4.0) / 2 if unit == "year" else max(abs(value) / 10, 1e-3)
 
 
 def _unflatten(vector: Any, like: Parameters) -> Parameters:

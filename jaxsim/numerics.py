@@ -6,8 +6,10 @@ Rules use these functions instead of `floor`, `ceil`, `maximum` or a bare compar
 every step here forgives an error of `1e-6` dollars plus a few units in the last place of the number type.
 
 *Derivatives.* `maximum` halves the gradient at a tie, and ties are common in law (most people have no capital
-gains). `relu`, `lower_of` and `higher_of` take one side. They have a derivative rule of their own, by which the
-analysis of steps knows a continuous kink from a cliff.
+gains). `relu`, `lower_of` and `higher_of` take one side, with the same guard: two amounts that are equal but for
+rounding are a tie. Without it the side would be a matter of rounding, which XLA may do differently in the several
+places where it computes the same comparison again, and a derivative would count both sides or neither. They have a
+derivative rule of their own, by which the analysis of steps knows a continuous kink from a cliff.
 
 *Smooth twins.* The derivative of a step is zero and hides a cliff. Under `smoothing(...)` every step is averaged
 over a window of full width w around its argument, so the derivative is the central difference over that window.
@@ -93,7 +95,7 @@ def continuous_relu(x: Array) -> Array:
 @continuous_relu.defjvp
 def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (t,) = primals, tangents
-    return continuous_relu(x), jnp.where(x > 0, t, jnp.zeros_like(t))
+    return continuous_relu(x), jnp.where(x > GUARD, t, jnp.zeros_like(t))
 
 
 @jax.custom_jvp
@@ -104,7 +106,7 @@ def continuous_lower(a: Array, b: Array) -> Array:
 @continuous_lower.defjvp
 def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     a, b = primals
-    return continuous_lower(a, b), jnp.where(a <= b, tangents[0], tangents[1])
+    return continuous_lower(a, b), jnp.where(a - b <= _guard(b), tangents[0], tangents[1])
 
 
 def relu(x: ArrayLike, unit: str = "USD") -> Array:

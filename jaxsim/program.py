@@ -102,12 +102,15 @@ def compiled_gradient(
 
 
 @functools.cache
-def compiled_jacobian(system: System, targets: tuple[str, ...]) -> Any:
-    """Jitted Jacobian of the weighted totals with respect to the parameters."""
+def compiled_jacobian(system: System, targets: tuple[str, ...], within: tuple[str, ...] = ("",)) -> Any:
+    """Jitted Jacobian of the weighted totals with respect to the parameters `within` some subtrees."""
 
     def jacobian(parameters: Parameters, population: Block, widths: Any = None) -> Any:
-        body = jax.jacrev(functools.partial(totals, system, targets))
-        return walk(lambda block: body(parameters, block, widths), population, combine=True, remat=False)
+        def sums(chosen: Parameters, block: Block) -> jax.Array:
+            return totals(system, targets, parameters.replace(dict(chosen.items())), block, widths)
+
+        chosen = parameters.select(within)
+        return walk(lambda block: jax.jacrev(sums)(chosen, block), population, combine=True, remat=False)
 
     return jax.jit(jacobian)
 

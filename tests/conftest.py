@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")  # compile anew, and leave the user's cache alone
+
+import jax
 import numpy as np
 import pytest
 
 import jaxsim as js
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs() -> Iterator[None]:
+    """Compiled programs of the whole law take gigabytes: none outlives its file of tests."""
+    yield
+    jax.clear_caches()
 
 
 def make_persons(households: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -17,18 +17,18 @@ from tests.conftest import make_population
 assert len(jax.devices()) == 2
 sim = js.Simulation(make_population(300), 2026, layout=js.Layout(blocks=4))
 f = sim.function("income_tax", "eitc")
-one = sim.function("income_tax")
+one = sim.function("taxable_income")
 mesh = Mesh(np.array(jax.devices()), ("devices",))
 shard_map = getattr(jax, "shard_map", None)
 with js.precision("float64"):
-    alone = f(f.parameters, f.population)
+    alone = jax.jit(f)(f.parameters, f.population)
 
     # households over devices: each holds two of the four blocks
     split = shard_map(lambda p, b: jax.lax.psum(f(p, b), "devices"), mesh=mesh, in_specs=(P(), P("devices")),
                       out_specs=P(), check_vma=False)
     np.testing.assert_allclose(jax.jit(split)(f.parameters, f.population), alone, rtol=1e-12)
 
-    whole = jax.grad(one)(one.parameters, one.population)
+    whole = jax.jit(jax.grad(one))(one.parameters, one.population)
     shared = shard_map(lambda p, b: jax.tree.map(lambda g: jax.lax.psum(g, "devices"), jax.grad(one)(p, b)),
                        mesh=mesh, in_specs=(P(), P("devices")), out_specs=P(), check_vma=False)
     again = jax.jit(shared)(one.parameters, one.population)
@@ -39,8 +39,8 @@ with js.precision("float64"):
     several = jax.tree.map(lambda x: np.stack([x * s for s in (1.0, 1.01, 1.02, 1.03)]), f.parameters)
     batch = shard_map(jax.vmap(f, in_axes=(0, None)), mesh=mesh, in_specs=(P("devices"), P()),
                       out_specs=P("devices"), check_vma=False)
-    np.testing.assert_allclose(jax.jit(batch)(several, f.population), jax.vmap(f, (0, None))(several, f.population),
-                               rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(batch)(several, f.population), 
+                               jax.jit(jax.vmap(f, (0, None)))(several, f.population), rtol=1e-12)
 print("same on two devices")
 """
 

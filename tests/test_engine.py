@@ -1,5 +1,6 @@
 """Rules, their graph, crossings and errors."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -171,3 +172,18 @@ def test_options_replace_rules_and_add_none():
     assert changed == {name for name, r in tables.rules.items() if r.module.endswith(".tables")}
     assert {"tax_without_preference", "family_tax_on_ordinary_income", "eitc"} < changed
     law_check(tables, js.load_law())
+
+
+def test_a_population_held_as_a_constant_keeps_the_seams(sim):
+    """The program of a caller who closes over the population, as notebooks do, computes each variable once too."""
+    f = sim.function("income_tax")
+
+    def closed(parameters):
+        return f(parameters, f.population)
+
+    with js.precision("float64"):
+        divisions = [
+            jax.jit(function).lower(*arguments).compile().as_text().count(" divide(")
+            for function, arguments in ((f, (f.parameters, f.population)), (closed, (f.parameters,)))
+        ]
+    assert divisions[1] > divisions[0] / 2

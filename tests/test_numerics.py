@@ -168,3 +168,12 @@ def test_upper_bound_of_brackets_below_a_rate():
     expected = np.zeros((5, 2))
     expected[4, 0] = 1
     np.testing.assert_allclose(slope, expected)
+
+
+@pytest.mark.parametrize("noise", [-1e-10, 0.0, 1e-10])
+def test_amounts_equal_but_for_rounding_are_a_tie(noise):
+    """The first takes the whole derivative, whichever is larger in the last digits."""
+    for function in (nu.lower_of, nu.higher_of):
+        slopes = jax.grad(function, argnums=(0, 1))(50_000.0, 50_000.0 + noise)
+        assert [float(s) for s in slopes] == [1, 0]
+    assert jax.grad(nu.relu)(noise) == 0

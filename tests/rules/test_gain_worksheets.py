@@ -165,7 +165,7 @@ def test_schedule_d_and_form_6251(year):
         assert got["regular_tax"][k] == pytest.approx(tax, abs=0.005), k
         line_7 = form_6251(got["amt_taxable_excess"][k], line_19[k], lines, status, law)
         assert got["tentative_minimum_tax_before_credit"][k] == pytest.approx(line_7, abs=0.005), k
-        credit = table["reported_foreign_tax_credit"][k]
+        credit = min(table["reported_foreign_tax_credit"][k], tax)  # 26 USC 904(a): no more than the tax
         line_9 = line_7 - (table["amt_foreign_tax_credit"][k] or credit)
         amt = max(line_9 - max(tax - credit, 0), 0)
         assert got["alternative_minimum_tax"][k] == pytest.approx(amt, abs=0.005), k
