@@ -6,12 +6,14 @@ import dataclasses
 
 import numpy as np
 from departures import JAXSIM, UNKNOWN, Case, Departure, nothing
+from departures_taxcalc_credits import elderly_credit_reduction
 
 import jaxsim as js
+from jaxsim.engine import sum_over_members
 from jaxsim.numerics import choose, equals, higher_of, lower_of, pick, relu
 from jaxsim.rules.us import system
 from jaxsim.rules.us.entities import Person, TaxUnit
-from jaxsim.rules.us.inputs import SEPARATE, SINGLE
+from jaxsim.rules.us.inputs import JOINT, SEPARATE, SINGLE
 
 
 @js.rule(Person, parameters="irs.payroll.self_employment")
@@ -181,7 +183,46 @@ def end_of_the_vehicle_credits(case: Case) -> Departure:
     )
 
 
+members_in_elderly_credit = sum_over_members(
+    "members_in_elderly_credit", of="is_elderly_credit_qualified", child=Person, to=TaxUnit,
+    label="Members, dependents among them, who qualify by age or disability", unit="count",
+)  # fmt: skip
+
+
+@js.rule(TaxUnit, parameters="irs.credits.elderly")
+def elderly_credit_initial_amount(members_in_elderly_credit, filers_elderly_credit_limit, p):
+    """Initial amount by the number of members who qualify, within the limit of the filers."""
+    one, two = (equals(members_in_elderly_credit, n) for n in (1, 2))
+    return lower_of(one * p.initial_amount_one_spouse + two * p.initial_amount[JOINT], filers_elderly_credit_limit)
+
+
+def elderly_credit_by_number(case: Case) -> Departure:
+    """PolicyEngine sets the initial amount of the credit for the elderly by the number of members who qualify alone:
+    dependents count, and separate filers get that of single persons, also those who live together. The law counts the
+    filers, gives separate filers 3,750 dollars, and nothing to those who live together."""
+    return Departure(
+        "Who counts in the credit for the elderly",
+        "26 USC 22(b), (c)(2)(A), (e)(1)",
+        JAXSIM,
+        rules=(members_in_elderly_credit, elderly_credit_initial_amount),
+    )
+
+
+def untaxed_pensions(case: Case) -> Departure:
+    """PolicyEngine reduces the credit for the elderly by all pensions that are not taxed. The law reduces it by those
+    excluded under laws other than the Internal Revenue Code, not by the part of annuities that its section 72
+    excludes."""
+    return Departure(
+        "Untaxed pensions in the credit for the elderly",
+        "26 USC 22(c)(3)(A)(ii), 72",
+        JAXSIM,
+        rules=(elderly_credit_reduction,),
+    )
+
+
 DEPARTURES = (
+    elderly_credit_by_number,
+    untaxed_pensions,
     single_doors,
     end_of_the_vehicle_credits,
     earnings_in_the_care_credit,

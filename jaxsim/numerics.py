@@ -6,7 +6,7 @@ Rules use these functions instead of `floor`, `ceil`, `maximum` or a bare compar
 every step here forgives an error of `1e-6` dollars plus a few units in the last place of the number type.
 
 *Derivatives.* `maximum` halves the gradient at a tie, and ties are common in law (most people have no capital
-gains). `relu`, `lower_of` and `higher_of` take one side, with the same guard: two amounts that are equal but for
+gains). `relu`, `lower_of` and `higher_of` take one side, with a guard of its own: two amounts that are equal but for
 rounding are a tie. Without it the side would be a matter of rounding, which XLA may do differently in the several
 places where it computes the same comparison again, and a derivative would count both sides or neither. They have a
 derivative rule of their own, by which the analysis of steps knows a continuous kink from a cliff.
@@ -32,6 +32,8 @@ Array = jax.Array
 
 GUARD = 1e-6
 """Dollars by which a step forgives a rounding error (a ten-thousandth of a cent)."""
+TIE = 1e-8
+"""Difference up to which two amounts, or two shares, count as equal: far below a cent, above rounding in float64."""
 
 
 @dataclass(frozen=True)
@@ -89,34 +91,57 @@ def _float(x: ArrayLike) -> Array:
 
 @jax.custom_jvp
 def continuous_relu(x: Array) -> Array:
-    return jnp.where(x > 0, x, jnp.zeros_like(x))
+    return jnp.where(x > TIE, x, jnp.zeros_like(x))
 
 
 @continuous_relu.defjvp
 def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (t,) = primals, tangents
-    return continuous_relu(x), jnp.where(x > GUARD, t, jnp.zeros_like(t))
+    return continuous_relu(x), jnp.where(x > TIE, t, jnp.zeros_like(t))
 
 
 @jax.custom_jvp
 def continuous_lower(a: Array, b: Array) -> Array:
-    return jnp.where(a <= b, a, b)
+    return jnp.where(a <= b + TIE, a, b)
 
 
 @continuous_lower.defjvp
 def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     a, b = primals
-    return continuous_lower(a, b), jnp.where(a - b <= _guard(b), tangents[0], tangents[1])
+    return continuous_lower(a, b), jnp.where(a <= b + TIE, tangents[0], tangents[1])
 
 
 def relu(x: ArrayLike, unit: str = "USD") -> Array:
     """The positive part of `x`; derivative 0 at 0."""
     x = _float(x)
     w = _kink_width(unit)
-    if w is None:
-        return continuous_relu(x)
-    inner = continuous_relu(x + w / 2) - continuous_relu(x - w / 2)  # w times the smoothed slope
+    return continuous_relu(x) if w is None else _smooth_relu(x, jax.lax.stop_gradient(w))
+
+
+@jax.custom_jvp
+def _smooth_relu(x: Array, w: Any) -> Array:
+    """Mean of the positive part over u within w/2 of x."""
+    inner = jnp.clip(x + w / 2, 0, w)
     return jnp.where(x >= w / 2, x, inner**2 / (2 * w))
+
+
+@_smooth_relu.defjvp
+def _(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    x, w = primals
+    return _smooth_relu(x, w), tangents[0] * _ramp(x, w)
+
+
+@jax.custom_jvp
+def _ramp(distance: Array, w: Any) -> Array:
+    """Share of the window around `distance` that is above 0."""
+    return jnp.clip(distance / w + 0.5, 0, 1)
+
+
+@_ramp.defjvp
+def _(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    distance, w = primals
+    inside = (distance > -w / 2) & (distance <= w / 2)  # a window of 4 years holds 4 ages, not 3 or 5
+    return _ramp(distance, w), jnp.where(inside, tangents[0] / w, jnp.zeros_like(tangents[0]))
 
 
 def lower_of(a: ArrayLike, b: ArrayLike, unit: str = "USD") -> Array:
@@ -147,7 +172,7 @@ def above(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
     distance = x - threshold
     w = _step_width(unit)
     if w is not None:
-        return _ramp(distance, w)
+        return _ramp(distance, jax.lax.stop_gradient(w))
     return (distance > _guard(x)).astype(x.dtype)
 
 
@@ -157,7 +182,7 @@ def at_least(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
     distance = x - threshold
     w = _step_width(unit)
     if w is not None:
-        return _ramp(distance, w)
+        return _ramp(distance, jax.lax.stop_gradient(w))
     return (distance >= -_guard(x)).astype(x.dtype)
 
 
@@ -169,10 +194,6 @@ def at_most(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
 def below(x: ArrayLike, threshold: ArrayLike, unit: str = "USD") -> Array:
     """1 where `x` is below the threshold, else 0 (a share under smoothing)."""
     return 1 - at_least(x, threshold, unit)
-
-
-def _ramp(distance: Array, w: Any) -> Array:
-    return (continuous_relu(distance + w / 2) - continuous_relu(distance - w / 2)) / w
 
 
 def round_up(x: ArrayLike, to: ArrayLike, unit: str = "USD") -> Array:
