@@ -207,7 +207,38 @@ def reforms(count: int = 1_000) -> None:
                     f"{count / seconds[1]:,.0f}", f"{count * units / seconds[1] / 1e6:,.0f}")  # fmt: skip
 
 
-PARTS = {"warm": warm, "cold": cold, "household": household, "reforms": reforms}
+STAGES = ("adjusted_gross_income", "taxable_income", "regular_tax", "tax_before_credits", "income_tax")
+
+
+def rules() -> None:
+    """Outcomes ever further down the law: what rules cost, whole file, float64."""
+    print("\n### What rules cost: the total of one outcome and its gradient by all parameters, float64\n")
+    heading("outcome", "rules", "cells", "run", "compile", "gradient", "compile of it")
+    sim = js.Simulation(whole_file(), YEAR, age=False)
+    measured = []
+    with precision("float64"):
+        for outcome in STAGES:
+            count = sum(name in sim.system.rules for name in sim.system.order((outcome,)))
+            plain, blocked = sim.arguments(outcome), sim.arguments(outcome, reverse=True)
+            line = [float(count)]
+            for run, arguments in (
+                (program.compiled(program.totals, sim.system, (outcome,)), plain),
+                (program.compiled_gradient(sim.system, (outcome,)), blocked),
+            ):
+                started = time.perf_counter()
+                jax.block_until_ready(run(*arguments))
+                first = time.perf_counter() - started
+                warm = median(lambda run=run, arguments=arguments: run(*arguments), 9)
+                line += [1e3 * warm, first - warm]
+            cells = sum(np.size(leaf) for leaf in jax.tree.leaves(plain[0]))
+            measured.append(line)
+            row(outcome, count, cells, f"{line[1]:.1f} ms", f"{line[2]:.1f} s", f"{line[3]:.0f} ms", f"{line[4]:.1f} s")
+    lines = np.array(measured)
+    each = [np.polyfit(lines[:, 0] / 100, lines[:, k], 1)[0] for k in range(1, 5)]
+    row("each hundred rules", "", "", f"{each[0]:.1f} ms", f"{each[1]:.1f} s", f"{each[2]:.0f} ms", f"{each[3]:.1f} s")
+
+
+PARTS = {"warm": warm, "rules": rules, "cold": cold, "household": household, "reforms": reforms}
 
 
 def main() -> None:
