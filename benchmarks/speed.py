@@ -216,6 +216,7 @@ def rules() -> None:
     heading("outcome", "rules", "cells", "run", "compile", "gradient", "compile of it")
     sim = js.Simulation(whole_file(), YEAR, age=False)
     measured = []
+    jax.clear_caches()  # of other parts, so that everything is compiled here
     with precision("float64"):
         for outcome in STAGES:
             count = sum(name in sim.system.rules for name in sim.system.order((outcome,)))
