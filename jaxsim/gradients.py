@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MATTERS = 0.02  # share of the larger derivative from which a difference between plain and smoothed is shown
 UNSTABLE = 0.25  # share by which a window twice as wide changes a smoothed derivative that should not be relied on
 FALLBACK_WIDTH = 2_000.0
-STEP = {"float64": 1e-4, "float32": 1e-2}  # part of a natural change over which gradients are differenced
+DIFFERENCED_OVER = {"float64": 1e-4, "float32": 1e-2}  # part of a natural change over which gradients are differenced
 
 
 def default_widths(sim: Simulation) -> dict[str, float]:
@@ -260,9 +260,9 @@ def hessian_vector(sim: Simulation, outcome: str, direction: Mapping[str, float]
 
     The gradient is that of automatic differentiation; its change along the direction is a central difference over a
     small part of the window. Under smoothing the gradient of a schedule is piecewise linear, so the difference errs
-    only by the households within that part of their window's ends. (A second pass of differentiation over the whole
-    law is exact there too, but takes minutes and gigabytes to compile; `jax.hessian` of `sim.function(..., kinks=True)`
-    does it.)
+    only by the households within that part of their window's ends. (Differentiating the gradient of the whole law once
+    more makes a program that is very slow to compile; along one cell, `jax.jvp` twice of a `sim.function` with
+    `kinks=True` is quick.)
 
     Args:
         sim: the simulation.
@@ -286,7 +286,7 @@ def hessian_vector(sim: Simulation, outcome: str, direction: Mapping[str, float]
     if widths is None or not moves:
         raise ParameterError("second derivatives need a window (smooth) and a direction other than zero")
     position = {cell: names.index(cell) for cell in moves}
-    step = STEP[sim.precision] * min(
+    step = DIFFERENCED_OVER[sim.precision] * min(
         _natural_change(sim, cell, values[position[cell]], widths) / abs(change) for cell, change in moves.items()
     )
     run = program.compiled_gradient(sim.system, (outcome,), kinks=True)

@@ -87,6 +87,7 @@ def _float(x: ArrayLike) -> Array:
 
 
 # --- kinks: continuous, one-sided derivative at a tie ------------------------------------------------------------
+# `jnp.clip`, which halves derivatives at its ends, serves for values only: each use has a derivative rule of its own.
 
 
 @jax.custom_jvp
