@@ -25,12 +25,14 @@ from jaxsim.engine import (
 from jaxsim.errors import InputError, JaxsimError, ParameterError, PrecisionError, ReformError, RuleError
 from jaxsim.household import household
 from jaxsim.layout import Layout
+from jaxsim.measures import Measure
 from jaxsim.parameter_files import load_law
 from jaxsim.parameters import Law, Parameters
 from jaxsim.population import Population
 from jaxsim.precision import precision
 from jaxsim.reform import Reform
 from jaxsim.simulation import Simulation
+from jaxsim.sweep import draws, grid, latin_hypercube, open_sweep, sobol, sweep, uniform
 
 __version__ = "0.1.0"
 
@@ -41,6 +43,7 @@ __all__ = [
     "JaxsimError",
     "Law",
     "Layout",
+    "Measure",
     "ParameterError",
     "Parameters",
     "Population",
@@ -53,16 +56,23 @@ __all__ = [
     "System",
     "baseline",
     "baselines",
+    "draws",
     "from_group",
+    "grid",
     "household",
+    "latin_hypercube",
     "load_law",
     "load_population",
     "numerics",
     "of_head",
     "of_spouse",
+    "open_sweep",
     "precision",
     "provisions",
     "rule",
+    "sobol",
     "sum_of_filers",
     "sum_over_members",
+    "sweep",
+    "uniform",
 ]

@@ -1,4 +1,4 @@
-"""The command line: `jaxsim demo | run | score | baselines | calc | params | explain | doctor`.
+"""The command line: `jaxsim demo | run | score | sweep | merge | calc | params | explain | doctor ...`.
 
 Exit codes: 0 done; 1 `doctor` found something broken; 2 the user's input is wrong (the message says how to mend it).
 """
@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from jaxsim.baselines import CURRENT
+from jaxsim.cli_sweep import merge, sweep
 from jaxsim.cli_window import baselines, score
 from jaxsim.console import make_console, print_table, with_baseline, with_population, with_tables, writable
 from jaxsim.errors import JaxsimError
@@ -63,6 +64,8 @@ def _use_compilation_cache() -> None:
 
 cli.add_command(score)
 cli.add_command(baselines)
+cli.add_command(sweep)
+cli.add_command(merge)
 
 
 @cli.command()

@@ -145,16 +145,38 @@ class System:
             self._leaves_read[name] = frozenset(seen)
         return self._leaves_read[name]
 
+    def dependents(self, targets: Iterable[str], paths: Iterable[str], parameters: Parameters) -> frozenset[str]:
+        """The targets' rules that depend on some parameters, by reading one or through their arguments."""
+        paths, found = set(paths), set[str]()
+        for name in self.order(targets):
+            if name in self.rules:
+                r = self.rules[name]
+                if found.intersection(r.arguments) or (r.parameters and paths & self.leaves_read(name, parameters)):
+                    found.add(name)
+        return frozenset(found)
+
+    def given(self, known: Iterable[str]) -> System:
+        """What is left to compute where some variables are known: they become inputs."""
+        found = {name: self.rules[name] for name in known}
+        inputs = [Input(r.name, r.entity, r.label, r.unit) for r in found.values()]
+        rules = [r for name, r in self.rules.items() if name not in found]
+        smaller = System(self.name, self.entities.values(), [*self.inputs.values(), *inputs], rules)
+        smaller._leaves_read = self._leaves_read
+        return smaller
+
     def _example_dtype(self, name: str) -> Any:
         return np.int8 if getattr(self.variable(name), "kind", "") == "category" else np.float32
 
-    def evaluate(self, targets: Iterable[str], parameters: Parameters, block: Block) -> dict[str, Any]:
+    def evaluate(
+        self, targets: Iterable[str], parameters: Parameters, block: Block, scalars: bool = False
+    ) -> dict[str, Any]:
         """Values of the targets on a block: pure, to be traced.
 
         Args:
             targets: names of variables.
             parameters: a tree that holds at least what the targets' rules read, for one year.
             block: the population.
+            scalars: leave a value that is the same in every row a scalar.
         """
         targets = list(targets)
         values: dict[str, Any] = {}
@@ -174,6 +196,8 @@ class System:
                     trees = {key: parameters[path] for key, path in r.parameters.items()}
                     value = jnp.asarray(r.function(**dict(zip(r.arguments, arguments, strict=True)), **trees))
                 values[name] = seam(value, one) if uses[name] > 1 else value
+        if scalars:
+            return {name: values[name] for name in targets}
         return {name: rows(values[name], block.count(self.variable(name).entity)) for name in targets}
 
     def with_rules(self, *rules: Rule) -> System:

@@ -18,8 +18,7 @@ from jaxsim.errors import JaxsimError
 from jaxsim.population import GROUPS, Population
 
 CACHE_ROWS = 2_560  # tax units in a block whose working set stays in a core's cache, for one reform or in reverse
-CACHE_LANES = 32_768  # the same as units times reforms, where most rules are shared by the reforms of a chunk
-HOST_LANES = 115_000  # units times reforms of one call that both keeps all cores busy and stays in the outer cache
+HOST_BYTES = 524_288  # of a column for all reforms of a call: keeps all cores busy and stays in the outer cache
 DEVICE_LANES = 4_000_000  # units times reforms that fill an accelerator
 
 
@@ -42,7 +41,9 @@ class Layout:
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise JaxsimError(f"Layout({name}={value!r}): give a whole number of at least 1, or None to choose")
 
-    def resolve(self, units: int, reforms: int = 1, reverse: bool = False, calls: bool = False) -> tuple[int, int]:
+    def resolve(
+        self, units: int, reforms: int = 1, reverse: bool = False, calls: bool = False, itemsize: int = 8
+    ) -> tuple[int, int]:
         """(blocks, reforms at once) for a population of `units` tax units.
 
         Args:
@@ -50,15 +51,16 @@ class Layout:
             reforms: variants in all.
             reverse: for reverse mode.
             calls: blocks are separate calls rather than steps of a scan, within which XLA uses one core on a CPU.
+            itemsize: bytes of a number.
         """
         import jax
 
         if jax.default_backend() == "cpu" and calls:
-            chunk = self.reforms or min(reforms, 4)
-            rows = HOST_LANES // chunk
-        elif jax.default_backend() == "cpu":
             chunk = self.reforms or min(reforms, 32)
-            rows = CACHE_LANES // chunk if chunk > 1 else CACHE_ROWS if reverse else units
+            rows = HOST_BYTES // itemsize // chunk
+        elif jax.default_backend() == "cpu":
+            chunk = self.reforms or 1
+            rows = CACHE_ROWS if reverse else units
         else:
             chunk = self.reforms or max(1, min(reforms, DEVICE_LANES // units))
             rows = units

@@ -42,6 +42,9 @@ class Parameters:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("parameters are immutable: use a Reform, or .replace({path: value})")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameters, (self._children,)
+
     def __getitem__(self, path: str) -> Any:
         node: Any = self
         for key in path.split(".") if path else ():

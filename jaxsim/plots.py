@@ -200,6 +200,28 @@ def plot_history(law: Law, path: str) -> Any:
     return figure
 
 
+def plot_runs(table: pd.DataFrame, parameter: str, figure: str) -> Any:
+    """A figure of every run of a sweep over the values of one parameter."""
+    for name in (parameter, figure):
+        if name not in table.columns:
+            raise JaxsimError(f"the sweep has no column {name!r}: it has {', '.join(map(str, table.columns))}")
+    drawn = _figure(8, 3.6)
+    axes = drawn.subplots()
+    factor, unit = _scale(table[figure])
+    axes.scatter(table[parameter], table[figure] / factor, s=max(1.0, min(16.0, 4e4 / len(table))), color=BLUE, lw=0)
+    axes.set_xlabel(parameter)
+    axes.set_ylabel(f"{_words(figure)}{unit}")
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    _tidy(axes)
+    return drawn
+
+
+def _scale(values: Any) -> tuple[float, str]:
+    """What large amounts are divided by, and the words for it."""
+    return (1e9, ", billions") if np.nanmax(np.abs(np.asarray(values, dtype=float)), initial=0) >= 1e8 else (1.0, "")
+
+
 def plot_variants(table: pd.DataFrame, parameter: str, outcome: str, current: float | None = None) -> Any:
     """An outcome over the values of a parameter, from `vary`; `current` marks the value in force."""
     figure = _figure(8, 3.6)

@@ -114,8 +114,6 @@ class Simulation:
         *targets: str,
         inputs: Iterable[str] = (),
         reverse: bool = False,
-        reforms: int = 1,
-        calls: bool = False,
     ) -> tuple[Parameters, Block]:
         """The two arguments of the targets' pure function: pruned parameters and the population, on the device.
 
@@ -123,10 +121,8 @@ class Simulation:
             targets: outcomes.
             inputs: further input columns to include.
             reverse: cut into blocks for reverse mode.
-            reforms: cut for so many reforms.
-            calls: cut into blocks for separate calls rather than for a scan.
         """
-        blocks, _ = self.layout.resolve(self.population.count("tax_unit"), reforms, reverse, calls)
+        blocks, _ = self.layout.resolve(self.population.count("tax_unit"), reverse=reverse)
         return self._parameters(targets), self._block(targets, tuple(inputs), blocks, scalars=True)
 
     def _parameters(self, targets: Iterable[str]) -> Parameters:

@@ -54,7 +54,7 @@ def test_layouts_are_chosen_by_the_work():
     units = 280_000
     assert Layout().resolve(units)[0] == 1
     assert Layout().resolve(units, reverse=True)[0] > 50
-    blocks, chunk = Layout().resolve(units, reforms=1_000)
+    blocks, chunk = Layout().resolve(units, reforms=1_000, calls=True)
     assert blocks > 100
     assert chunk == 32
     assert Layout(blocks=3, reforms=5).resolve(units, reforms=1_000) == (3, 5)

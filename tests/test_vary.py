@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import jaxsim as js
-from jaxsim import vary as module
+from jaxsim.measures import resolve
+from jaxsim.sweep.kernel import Kernel
 
 PATHS = {
     "irs.credits.ctc.amount": np.linspace(0, 5_000, 41),
@@ -37,10 +38,11 @@ def test_parameters_that_do_not_matter_change_nothing(sim):
 
 
 def test_the_generic_kernel_is_compiled_once_for_any_cells(sim):
-    kernel = module._generic(sim.system, ("payroll_tax",))
+    measures = resolve(sim, "payroll_tax")
     for path in ("irs.payroll.social_security.wage_base", "irs.payroll.medicare.employee_rate"):
-        sim.vary("payroll_tax", {path: np.linspace(0.01, 1, 8)}, kernel="generic")
-    assert kernel._cache_size() == 1
+        kernel = Kernel(sim, measures, [path], kernel="generic", laws=8)
+        kernel.figures(np.linspace(0.01, 1, 8)[:, None])
+        assert kernel._jitted._cache_size() == 1
 
 
 def test_a_cell_given_twice_is_refused(sim):
