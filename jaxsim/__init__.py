@@ -9,7 +9,9 @@ sim.gradient("income_tax", parameters="irs.credits")
 
 from jaxsim import numerics
 from jaxsim.baselines import baseline, baselines, provisions
+from jaxsim.behaviour import Behaviour
 from jaxsim.data import load_population
+from jaxsim.design import Design, cost_at_most, revenue_neutral, solve
 from jaxsim.engine import (
     Entity,
     Input,
@@ -24,19 +26,26 @@ from jaxsim.engine import (
 )
 from jaxsim.errors import InputError, JaxsimError, ParameterError, PrecisionError, ReformError, RuleError
 from jaxsim.household import household
+from jaxsim.inverse import reproduce
 from jaxsim.layout import Layout
 from jaxsim.measures import Measure
 from jaxsim.parameter_files import load_law
 from jaxsim.parameters import Law, Parameters
+from jaxsim.pareto import frontier
 from jaxsim.population import Population
 from jaxsim.precision import precision
+from jaxsim.propagation import uncertainty
 from jaxsim.reform import Reform
+from jaxsim.response_surface import surface
+from jaxsim.sensitivity import elasticities, interactions, sobol_indices, tornado
 from jaxsim.simulation import Simulation
 from jaxsim.sweep import draws, grid, latin_hypercube, open_sweep, sobol, sweep, uniform
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Behaviour",
+    "Design",
     "Entity",
     "Input",
     "InputError",
@@ -56,10 +65,14 @@ __all__ = [
     "System",
     "baseline",
     "baselines",
+    "cost_at_most",
     "draws",
+    "elasticities",
     "from_group",
+    "frontier",
     "grid",
     "household",
+    "interactions",
     "latin_hypercube",
     "load_law",
     "load_population",
@@ -69,10 +82,17 @@ __all__ = [
     "open_sweep",
     "precision",
     "provisions",
+    "reproduce",
+    "revenue_neutral",
     "rule",
     "sobol",
+    "sobol_indices",
+    "solve",
     "sum_of_filers",
     "sum_over_members",
+    "surface",
     "sweep",
+    "tornado",
+    "uncertainty",
     "uniform",
 ]

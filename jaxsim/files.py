@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,8 +12,13 @@ from typing import Any
 from jaxsim.errors import JaxsimError
 
 
-def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], Any]) -> Path:
+def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], Any], suffix: str | None = None) -> Path:
     """Let `write` make a temporary file beside `path`, then put it in place in one step.
+
+    Args:
+        path: the file.
+        write: writes a file of the name it is given.
+        suffix: ending of the temporary file; that of `path` by default.
 
     Raises:
         JaxsimError: the folder cannot be written or the disk is full; an old file stays as it was.
@@ -21,7 +27,9 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], Any]) -> 
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}-", suffix=path.suffix if suffix is None else suffix, dir=path.parent
+        )
         os.close(handle)
         temporary = Path(name)
         write(temporary)
@@ -47,6 +55,14 @@ def write_table(table: Any, path: str | os.PathLike[str], index: bool = False) -
     if name.endswith(".parquet"):
         return write_atomic(path, lambda p: table.to_parquet(p, index=index))
     if name.endswith((".csv", ".csv.gz")):
-        gzip = "gzip" if name.endswith(".gz") else None
-        return write_atomic(path, lambda p: table.to_csv(p, index=index, compression=gzip))
+        return write_atomic(path, lambda p: _write_csv(table, p, index, name.endswith(".gz")))
     raise JaxsimError(f"{name}: name a .csv, .csv.gz or .parquet file")
+
+
+def _write_csv(table: Any, path: Path, index: bool, compress: bool) -> None:
+    """CSV, compressed without the time and name that gzip would add: equal tables make equal files."""
+    if not compress:
+        table.to_csv(path, index=index)
+        return
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        table.to_csv(packed, index=index, mode="wb")

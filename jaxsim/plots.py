@@ -222,6 +222,43 @@ def _scale(values: Any) -> tuple[float, str]:
     return (1e9, ", billions") if np.nanmax(np.abs(np.asarray(values, dtype=float)), initial=0) >= 1e8 else (1.0, "")
 
 
+def plot_tornado(table: pd.DataFrame) -> Any:
+    """A tornado table as bars from the outcome at a parameter's low value to that at its high value."""
+    shown = table.iloc[::-1]
+    drawn = _figure(9, 0.3 * len(shown) + 1.4)
+    axes = drawn.subplots()
+    now = table.attrs["now"]
+    factor, unit = _scale([now, *table["span"]])
+    for column, colour, label in (("outcome low", GREY, "parameter lower"), ("outcome high", BLUE, "parameter higher")):
+        axes.barh(shown.index, (shown[column] - now) / factor, color=colour, label=label)
+    axes.axvline(0, color="black", lw=0.8)
+    axes.margins(y=0.01)
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:+,g}")
+    axes.set_xlabel(f"change of {_words(table.attrs['outcome'])} from {now / factor:,.5g}{unit}", fontsize=9)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    _tidy(axes)
+    return drawn
+
+
+def plot_frontier(table: pd.DataFrame) -> Any:
+    """Two outcomes along their Pareto frontier; open points miss a constraint."""
+    drawn = _figure(6, 4)
+    axes = drawn.subplots()
+    first, second = table.columns[:2]
+    (by_x, unit_x), (by_y, unit_y) = _scale(table[second]), _scale(table[first])
+    axes.plot(table[second] / by_x, table[first] / by_y, color=BLUE, lw=1)
+    for met in (True, False):
+        rows = table[table["feasible"] == met]
+        fill = BLUE if met else "white"
+        axes.scatter(rows[second] / by_x, rows[first] / by_y, s=30, color=fill, edgecolor=BLUE, zorder=3)
+    axes.set_xlabel(f"{_words(str(second))}{unit_x}")
+    axes.set_ylabel(f"{_words(str(first))}{unit_y}")
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    _tidy(axes)
+    return drawn
+
+
 def plot_variants(table: pd.DataFrame, parameter: str, outcome: str, current: float | None = None) -> Any:
     """An outcome over the values of a parameter, from `vary`; `current` marks the value in force."""
     figure = _figure(8, 3.6)

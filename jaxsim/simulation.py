@@ -28,6 +28,7 @@ from jaxsim.reform import Reform, as_reform
 if TYPE_CHECKING:
     import pandas as pd
 
+    from jaxsim.behaviour import Behaviour
     from jaxsim.explain import Explanation
     from jaxsim.impact import Impact
     from jaxsim.score import Score
@@ -262,6 +263,12 @@ class Simulation:
     def with_column(self, name: str, values: Any) -> Simulation:
         """The same population with one input column replaced, in the row order of its entity."""
         return self._copy(population=self.population.with_column(name, values))
+
+    def with_behaviour(self, behaviour: Behaviour) -> Simulation:
+        """The same simulation in which earnings and gains respond to changes of its law. See `behaviour`."""
+        from jaxsim.behaviour import with_behaviour
+
+        return with_behaviour(self, behaviour)
 
     def __repr__(self) -> str:
         return f"<Simulation of {self.population.source} in {self.year} under {self.law.name}, {self.precision}>"

@@ -100,6 +100,8 @@ class Ray:
             with warnings.catch_warnings():  # Ray starts programs of its own; none of them goes on with JAX's threads
                 warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
                 ray.init(self.address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        dead = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError,
+                ray.exceptions.OutOfMemoryError)  # fmt: skip
         recipe = ray.put(work.recipe())
         actors: Any = ray.remote(**self.options)(_Actor)
         make = actors.remote
@@ -117,7 +119,8 @@ class Ray:
                     chunk, actor = running.pop(reference)
                     try:
                         figures = ray.get(reference)
-                    except ray.exceptions.RayActorError as error:
+                    except dead as error:
+                        ray.kill(actor)
                         tried[chunk] = tried.get(chunk, 0) + 1
                         if tried[chunk] >= self.attempts:
                             raise JaxsimError(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -25,10 +25,11 @@ from jax.sharding import PartitionSpec as P
 from jaxsim import measures as _measures
 from jaxsim import program
 from jaxsim.engine import Block, System
-from jaxsim.errors import JaxsimError, ParameterError, nearest
+from jaxsim.errors import JaxsimError
 from jaxsim.measures import Measure
 from jaxsim.parameters import Parameters
 from jaxsim.precision import precision
+from jaxsim.residual import leaf_of, leaves_read, prepare
 
 if TYPE_CHECKING:
     from jaxsim.simulation import Simulation
@@ -86,7 +87,7 @@ class Kernel:
         self.layout = blocks, self.each
         self.size = self.each if self._over_households else self.each * shared
         with precision(sim.precision):
-            self.system, self.parameters, stacked = _prepare(sim, measures, targets, self._leaves, blocks)
+            self.system, self.parameters, stacked = prepare(sim, measures, self._leaves, blocks)
             self.blocks = _groups(stacked, shared) if self._over_households else program.unstack(stacked)
         self._base = {leaf: np.asarray(sim.parameters[leaf], dtype=np.float64) for leaf in self._leaves}
         self._places = [
@@ -165,8 +166,8 @@ def _mesh(devices: Any) -> Any:
     """A mesh of the devices that share the work, or None for one."""
     if devices is None:
         return None
-    chosen = jax.devices() if isinstance(devices, str) and devices == "all" else list(devices)
-    if not chosen or (isinstance(devices, str) and devices != "all"):
+    chosen = jax.devices() if isinstance(devices, str) and devices == "all" else devices
+    if not isinstance(chosen, (list, tuple)) or not chosen:
         raise JaxsimError(f"devices={devices!r}: give 'all' or a list of jax.devices()")
     return Mesh(np.array(chosen), ("devices",)) if len(chosen) > 1 else None
 
@@ -190,91 +191,6 @@ def held_memory() -> float:
 def sum_up(parts: list[np.ndarray]) -> np.ndarray:
     """Sums [laws, sums] in float64 of parts [laws, sums, lanes] by block, in the order of the blocks."""
     return np.concatenate(parts, axis=-1).astype(np.float64).sum(-1)
-
-
-def leaf_of(sim: Simulation, cell: str) -> str:
-    """The leaf that a cell belongs to."""
-    if cell in sim.law.leaves:
-        found = sim.law.leaves[cell]
-        if found.dims:
-            raise ParameterError(f"{cell} has {len(found.cell_names())} cells: name one, e.g. {found.cell_names()[0]}")
-        return cell
-    for path, leaf in sim.law.leaves.items():
-        if cell.startswith(path + ".") and cell in leaf.cell_names():
-            return path
-    known = [c for leaf in sim.law.leaves.values() for c in leaf.cell_names()]
-    raise ParameterError(f"unknown parameter {cell!r}.{nearest(cell, known)}")
-
-
-def leaves_read(sim: Simulation, targets: Iterable[str]) -> set[str]:
-    """Paths of the parameters that the targets' rules read."""
-    names = [n for n in sim.system.order(targets) if n in sim.system.rules]
-    return set().union(*(sim.system.leaves_read(n, sim.parameters) for n in names))
-
-
-def residual(
-    sim: Simulation, measures: tuple[Measure, ...], targets: tuple[str, ...], leaves: Iterable[str]
-) -> tuple[System, tuple[str, ...]]:
-    """The system of what depends on some leaves, and the variables that it takes as known."""
-    slopes = {path for m in measures for path in m.slopes}
-    return _residual(sim.system, targets, frozenset(leaves) | slopes, _Shared(sim.parameters))
-
-
-class _Shared:
-    """Parameters that are no part of a cache's key: which rules read a leaf is a matter of the rules alone."""
-
-    def __init__(self, parameters: Parameters):
-        self.parameters = parameters
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Shared)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@functools.cache
-def _residual(
-    system: System, targets: tuple[str, ...], leaves: frozenset[str], shared: _Shared
-) -> tuple[System, tuple[str, ...]]:
-    depend = system.dependents(targets, leaves, shared.parameters)
-    needed = [a for name in depend for a in system.rules[name].arguments] + list(targets)
-    known = tuple(sorted({a for a in needed if a not in depend and a in system.rules}))
-    return system.given(known), known
-
-
-def _prepare(
-    sim: Simulation, measures: tuple[Measure, ...], targets: tuple[str, ...], leaves: Iterable[str], blocks: int
-) -> tuple[System, Parameters, Block]:
-    """The smaller system, its parameters and its population, stacked by block: known columns computed."""
-    system, known = residual(sim, measures, targets, leaves)
-    block = sim._block(targets, (), blocks, scalars=True)
-    made = _known(sim.system, known)(sim._parameters(targets), block) if known else {}
-    inputs = {name: block.columns[name] for name in system.inputs_of(targets) if name not in made}
-    arrangement, members = sim.arrangement(blocks), sim.system.needs_members(targets)
-    own = {
-        key: jax.device_put(arrangement.spread(entity, values, members).astype(sim._dtype))
-        for key, (entity, values) in _measures.facts(sim, measures).items()
-    }
-    columns = {**inputs, **made, **own}
-    links = {name: block.links[name] for name in system.links_of(targets)}
-    entities = {m.entity for m in measures}.union(
-        system.variable(name).entity.name for name in system.order(targets)
-    )  # fmt: skip
-    weights = {name: w for name, w in block.weights.items() if name in entities}
-    parameters = sim._parameters(targets).select(system.parameter_prefixes(targets))
-    return system, parameters, Block(columns, links, weights)
-
-
-@functools.cache
-def _known(system: System, names: tuple[str, ...]) -> Any:
-    def columns(parameters: Parameters, population: Block) -> Any:
-        def body(block: Block) -> Any:
-            return system.evaluate(names, parameters, block, scalars=True)
-
-        return program.walk(body, population, combine=False, remat=False)
-
-    return jax.jit(columns)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ missing. The chunks can be read at any time by pandas, pyarrow or DuckDB: `read_
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+PARTIAL = ".partial"  # ending of a file under way, which no reader of *.parquet takes up
 IDENTITY = {
     "format": "format of the folder",
     "population": "population",
@@ -36,6 +38,7 @@ IDENTITY = {
     "code": "version of jaxsim's code",
 }
 """What makes two runs the same, by key in the manifest."""
+SHAPE = ("reforms", "chunk", "layout", "cells", "figures")  # how a run is cut, and its columns
 
 
 class Ledger:
@@ -64,7 +67,8 @@ class Ledger:
             raise JaxsimError(f"{folder}: there is no sweep here (no manifest.json)") from None
         except (OSError, ValueError) as error:
             raise JaxsimError(f"{folder / 'manifest.json'}: cannot be read: {error}") from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        whole = isinstance(manifest, dict) and manifest.keys() >= {*IDENTITY, *SHAPE}
+        if not whole or manifest["format"] != FORMAT:
             raise JaxsimError(f"{folder / 'manifest.json'}: not a manifest of this version of jaxsim")
         return Ledger(folder, manifest)
 
@@ -114,18 +118,29 @@ class Ledger:
         from filelock import FileLock, Timeout
 
         index, count = shard
+        lock = FileLock(self.folder / f".shard-{index}-of-{count}.lock", timeout=0)
         try:
-            lock = FileLock(self.folder / f".shard-{index}-of-{count}.lock", timeout=0)
-            with lock:
-                yield
+            lock.acquire()
         except Timeout:
             raise JaxsimError(
                 f"{self.folder}: another process is writing "
                 f"{'this sweep' if count == 1 else f'shard {index}/{count} of this sweep'}: wait for it or stop it, "
                 "then run again to go on with what is missing"
             ) from None
-        except PermissionError as error:
-            raise JaxsimError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        except OSError as error:
+            raise JaxsimError(f"{self.folder}: cannot be written: {error.strerror or error}") from None
+        try:
+            self._tidy(shard)
+            yield
+        finally:
+            lock.release()
+
+    def _tidy(self, shard: tuple[int, int]) -> None:
+        """Remove what a process that was killed left half written."""
+        ours = {self.path(c).stem for c in self.shard(shard)}
+        for path in (self.folder / "chunks").glob(f".*{PARTIAL}"):
+            if path.name[1:].rpartition("-")[0] in ours:
+                path.unlink(missing_ok=True)
 
     @property
     def count(self) -> int:
@@ -173,7 +188,7 @@ class Ledger:
         from pyarrow import parquet
 
         table = self._arrow(chunk, values, figures)
-        write_atomic(self.path(chunk), lambda p: parquet.write_table(table, p))
+        write_atomic(self.path(chunk), lambda p: parquet.write_table(table, p), suffix=PARTIAL)
 
     def _arrow(self, chunk: int, values: np.ndarray, figures: np.ndarray) -> Any:
         import pyarrow
@@ -241,37 +256,65 @@ def hash_law(parameters: Any) -> str:
 
 
 def hash_functions(functions: Mapping[str, Any]) -> str:
-    """Hash of functions by name: their code, constants and what they close over."""
+    """Hash of functions and values by name, the same in every process.
+
+    A function counts with its code, its defaults, what it closes over and, outside this package, the values and
+    functions that it takes from its own module.
+    """
     digest = hashlib.sha256()
-    for name, function in sorted(functions.items()):
+    for name, value in sorted(functions.items()):
         digest.update(name.encode())
-        digest.update(_code(function).encode())
+        digest.update(_describe(value, set()).encode())
     return digest.hexdigest()
 
 
-def _code(function: Any, depth: int = 0) -> str:
-    """A function's code and what it closes over, the same in every process."""
-    code = getattr(function, "__code__", None)
-    if code is None or depth > 5:
-        return getattr(function, "__qualname__", type(function).__qualname__)
-    closed = [_describe(c.cell_contents, depth + 1) for c in getattr(function, "__closure__", None) or ()]
-    return "|".join([_describe(code, depth), *closed])
-
-
-def _describe(x: Any, depth: int) -> str:
-    if hasattr(x, "co_code"):
-        return "|".join([x.co_code.hex(), repr(x.co_names), *(_describe(c, depth + 1) for c in x.co_consts)])
-    if isinstance(x, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
-    if isinstance(x, (set, frozenset)):
-        return repr(sorted(_describe(item, depth + 1) for item in x))
-    if isinstance(x, Mapping):
-        return repr([(str(k), _describe(v, depth + 1)) for k, v in x.items()])
-    if isinstance(x, (list, tuple)):
-        return repr([_describe(item, depth + 1) for item in x])
+def _describe(x: Any, seen: set[int]) -> str:
+    """What a value is, in words that do not depend on the process; `seen` holds functions on the way to it."""
+    each = functools.partial(_describe, seen=seen)
     if isinstance(x, (str, bytes, int, float, complex, type(None))):
         return repr(x)
-    return _code(x, depth + 1)
+    if hasattr(x, "co_code"):
+        names = (x.co_names, x.co_varnames, x.co_freevars)
+        return repr((x.co_code.hex(), names, [each(c) for c in x.co_consts]))
+    if isinstance(x, (set, frozenset)):
+        return repr(sorted(map(each, x)))
+    if isinstance(x, Mapping):
+        return repr([(str(k), each(v)) for k, v in x.items()])
+    if isinstance(x, (list, tuple)):
+        return repr([each(item) for item in x])
+    if hasattr(x, "__array__"):
+        array = np.asarray(x)
+        return repr(array.tolist()) if array.dtype == object else hashlib.sha256(array.tobytes()).hexdigest()
+    if isinstance(x, functools.partial):
+        return each((x.func, x.args, x.keywords))
+    x = getattr(x, "__wrapped__", x)  # e.g. what jax.jit was given
+    if not hasattr(x, "__code__") or id(x) in seen:
+        return getattr(x, "__qualname__", type(x).__qualname__)
+    seen = seen | {id(x)}
+    parts = [x.__code__, x.__defaults__, x.__kwdefaults__, [_content(c) for c in x.__closure__ or ()], _globals(x)]
+    return repr([_describe(part, seen) for part in parts])
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not yet filled
+        return None
+
+
+def _globals(function: Any) -> dict[str, Any]:
+    """What a function takes from its own module: values, and functions that stand there."""
+    module = function.__module__ or ""
+    if module.split(".")[0] == "jaxsim":  # hashed as code of the package
+        return {}
+    names, codes = set[str](), [function.__code__]
+    while codes:
+        code = codes.pop()
+        names |= set(code.co_names)
+        codes += [c for c in code.co_consts if hasattr(c, "co_code")]
+    found = {name: function.__globals__[name] for name in sorted(names) if name in function.__globals__}
+    plain = (str, bytes, int, float, complex, tuple, list, dict, np.ndarray, np.generic)
+    return {n: v for n, v in found.items() if isinstance(v, plain) or getattr(v, "__module__", None) == module}
 
 
 def hash_code() -> str:

@@ -69,9 +69,13 @@ def grid(parameters: Mapping[Any, Iterable[float]]) -> Plan:
         parameters: values by path, or by a tuple of paths that always take the same value.
     """
     _check(parameters)
-    axes = [[float(v) for v in values] for values in parameters.values()]
-    for key, axis in zip(parameters, axes, strict=True):
-        if not axis:
+    axes = []
+    for key, values in parameters.items():
+        try:
+            axes.append([float(v) for v in values])
+        except (TypeError, ValueError):
+            raise ReformError(f"{key}: give its values, numbers in a list") from None
+        if not axes[-1]:
             raise ReformError(f"{key}: give at least one value")
     table = np.array(list(itertools.product(*axes)))
     return Plan(_spread(parameters, table), f"grid of {' x '.join(str(len(a)) for a in axes)}")
@@ -81,6 +85,7 @@ def latin_hypercube(parameters: Ranges, n: int, seed: int = 0) -> Plan:
     """`n` points of a Latin hypercube between bounds by path: each margin is evenly filled."""
     from scipy.stats import qmc
 
+    _check(parameters, n)
     return _scaled(parameters, qmc.LatinHypercube(len(parameters), rng=seed).random(n), "Latin hypercube", seed)
 
 
@@ -88,12 +93,14 @@ def sobol(parameters: Ranges, n: int, seed: int = 0) -> Plan:
     """`n` points of a scrambled Sobol sequence between bounds by path; best with a power of two."""
     from scipy.stats import qmc
 
+    _check(parameters, n)
     points = qmc.Sobol(len(parameters), rng=seed).random_base2(max(0, int(n - 1).bit_length()))[:n]
     return _scaled(parameters, points, "Sobol sequence", seed)
 
 
 def uniform(parameters: Ranges, n: int, seed: int = 0) -> Plan:
     """`n` independent uniform draws between bounds by path."""
+    _check(parameters, n)
     points = np.random.default_rng(seed).random((n, len(parameters)))
     return _scaled(parameters, points, "uniform draws", seed)
 
@@ -102,12 +109,15 @@ def draws(parameters: Mapping[Any, Any], n: int, seed: int = 0) -> Plan:
     """`n` independent draws from distributions of scipy.stats (anything with `ppf`) by path, on a Latin hypercube."""
     from scipy.stats import qmc
 
-    _check(parameters)
+    _check(parameters, n)
     points = qmc.LatinHypercube(len(parameters), rng=seed).random(n)
     for key, law in parameters.items():
         if not hasattr(law, "ppf"):
             raise ReformError(f"{key}: give a distribution of scipy.stats, e.g. scipy.stats.norm(2200, 100)")
     table = np.stack([law.ppf(points[:, i]) for i, law in enumerate(parameters.values())], axis=1)
+    for key, column in zip(parameters, table.T, strict=True):
+        if not np.isfinite(column).all():
+            raise ReformError(f"{key}: its distribution gives values that are not numbers: check its arguments")
     return Plan(_spread(parameters, table), "draws from distributions", seed)
 
 
@@ -132,6 +142,8 @@ def table(source: Any) -> Plan:
         raise ReformError(f"a table of reforms is a .parquet or .csv file or a DataFrame, not {source!r}")
     if source.empty:
         raise ReformError(f"{name}: there are no reforms in it")
+    if not source.columns.is_unique:
+        raise ReformError(f"{name}: column {source.columns[source.columns.duplicated()][0]!r} is given twice")
     values = {}
     for column in source.columns:
         numbers = pd.to_numeric(source[column], errors="coerce")
@@ -193,8 +205,8 @@ def _axis(values: Any) -> list[float]:
     if isinstance(values, Mapping):
         if set(values) != {"from", "to", "step"} or not values["step"] > 0:
             raise ReformError("a range of a grid has from, to and step (above 0)")
-        count = round((values["to"] - values["from"]) / values["step"] + 1e-9)
-        return [values["from"] + k * values["step"] for k in range(int(count) + 1)]
+        count = int((values["to"] - values["from"]) / values["step"] + 1e-9)
+        return [values["from"] + k * values["step"] for k in range(count + 1)]
     return [float(v) for v in values]
 
 
@@ -213,12 +225,18 @@ def as_plan(plan: Any) -> Plan:
     if isinstance(plan, pd.DataFrame):
         return table(plan)
     if isinstance(plan, Mapping):
-        return Plan({path: np.asarray(v, dtype=np.float64) for path, v in plan.items()}, "values by path")
+        try:
+            return Plan({path: np.asarray(v, dtype=np.float64) for path, v in plan.items()}, "values by path")
+        except (TypeError, ValueError):
+            raise ReformError("values by path must be arrays of numbers") from None
     if not isinstance(plan, Iterable):
         raise ReformError(f"a plan is a Plan (js.grid, js.sobol ...), a table or reforms one by one, not {plan!r}")
-    rows: list[dict[str, Any]] = [dict(r.changes if isinstance(r, Reform) else r) for r in plan]
+    rows = [r.changes if isinstance(r, Reform) else r for r in plan]
     if not rows:
         raise ReformError("the plan holds no reforms")
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise ReformError(f"reform {number} is no mapping from cell paths to numbers, but {row!r}")
     paths = list(dict.fromkeys(path for row in rows for path in row))
     try:
         made = {path: np.array([row.get(path, np.nan) for row in rows], dtype=np.float64) for path in paths}
@@ -234,21 +252,25 @@ def fingerprint(names: Sequence[str], values: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _check(parameters: Any) -> None:
+def _check(parameters: Any, n: Any = 1) -> None:
     if not isinstance(parameters, Mapping) or not parameters:
         raise ReformError("give a mapping from at least one parameter path")
+    paths = [path for key in parameters for path in (key if isinstance(key, tuple) else (key,))]
+    if len(set(paths)) != len(paths):
+        raise ReformError(f"{next(p for p in paths if paths.count(p) > 1)} is given twice")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ReformError(f"n={n!r}: give a whole number of reforms above 0")
 
 
 def _scaled(parameters: Ranges, points: np.ndarray, design: str, seed: int) -> Plan:
-    _check(parameters)
     bounds = []
     for key, pair in parameters.items():
         try:
             low, high = (float(v) for v in pair)
         except (TypeError, ValueError):
             raise ReformError(f"{key}: give a lower and an upper bound") from None
-        if not low < high:
-            raise ReformError(f"{key}: the lower bound {low:g} is not below the upper one {high:g}")
+        if not -np.inf < low < high < np.inf:
+            raise ReformError(f"{key}: bounds {low:g} and {high:g}: the lower must be below the upper, both finite")
         bounds.append((low, high))
     low, high = np.array(bounds).T
     return Plan(_spread(parameters, low + points * (high - low)), design, seed)

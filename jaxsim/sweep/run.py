@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FILES = 100  # chunks that a run is cut into, if they are of a decent size
 LARGEST = 4_096  # reforms in a chunk at most, so that a crash loses little
 CHECKED = 16  # reforms of a float32 run that are also computed in float64
+_MAKING = threading.Lock()  # held while a kernel is made, for which the threads of an executor wait
 
 
 @dataclass(eq=False)
@@ -158,7 +160,12 @@ def sweep(
     sim = sim if sim.precision == precision else sim._copy(precision=precision)
     cells, values = plan.table(sim.law)
     part, runner = _shard(shard), _executor(executor)
+    _whole_number("chunk", chunk, 1)
+    _whole_number("check", check, 0)
     work = Work(sim, resolve(sim, outcomes), tuple(cells), kernel, len(plan), _bytes(memory), devices, runner.workers)
+    taken = {"reform", *cells}.intersection(name for m in work.measures for name in m.names)
+    if taken:
+        raise JaxsimError(f"the outcome {min(taken)!r} has the name of another column of the results: rename it")
     if out is None:
         ledger: Ledger = InMemory(_manifest(work, plan, values, chunk))
     elif (Path(out) / "manifest.json").exists():  # lay out as it began, so that all chunks are alike
@@ -168,6 +175,8 @@ def sweep(
     else:
         Ledger.writable(out)
         ledger = Ledger.start(out, _manifest(work, plan, values, chunk))
+        if (layout := tuple(ledger.manifest["layout"])) != (work.kernel.kind, *work.kernel.layout):
+            work = replace(work, pinned=layout, _made=[])  # another process began it meanwhile
     with ledger.writing(part):
         todo = ledger.missing(part)
         total, left = (sum(len(range(*ledger.span(c))) for c in cs) for cs in (ledger.shard(part), todo))
@@ -179,7 +188,7 @@ def sweep(
                 for done, figures in chunks:
                     ledger.write(done, values[slice(*ledger.span(done))], figures)
             finally:
-                chunks.close()  # type: ignore[attr-defined]
+                getattr(chunks, "close", lambda: None)()
     rate = left / (time.perf_counter() - started) if left else float("nan")
     return Sweep(ledger, error, rate, total - left)
 
@@ -201,16 +210,17 @@ class Work:
 
     @property
     def kernel(self) -> Kernel:
-        if not self._made:
-            sim, kind = self.sim, self.kind
-            if self.pinned is not None:
-                kind, blocks, size = self.pinned
-                sim = sim._copy(layout=Layout(blocks=blocks, reforms=size))
-            self._made.append(
-                Kernel(sim, self.measures, self.cells, kernel=kind, laws=self.laws, memory=self.memory,
-                       workers=self.workers, devices=self.devices)
-            )  # fmt: skip
-        return self._made[0]
+        with _MAKING:
+            if not self._made:
+                sim, kind = self.sim, self.kind
+                if self.pinned is not None:
+                    kind, blocks, size = self.pinned
+                    sim = sim._copy(layout=Layout(blocks=blocks, reforms=size))
+                self._made.append(
+                    Kernel(sim, self.measures, self.cells, kernel=kind, laws=self.laws, memory=self.memory,
+                           workers=self.workers, devices=self.devices)
+                )  # fmt: skip
+            return self._made[0]
 
     def __call__(
         self, values: np.ndarray, stop: Callable[[], bool] = lambda: False, tick: Callable[[int], None] = lambda n: None
@@ -277,8 +287,8 @@ def _manifest(work: Work, plan: Plan, values: np.ndarray, chunk: int | None) -> 
     if chunk is None:
         chunk = min(-(-len(plan) // FILES), LARGEST)
         chunk = -(-chunk // kernel[2]) * kernel[2]
-    functions = {f"{m.name}.{f}": getattr(m, f) for m in work.measures for f in ("amounts", "over", "whole")}
-    brought = {f"{m.name}.{name}": column for m in work.measures for name, column in m.columns.items()}
+    outcomes = {m.name: (m.names, m.entity, m.amounts, m.over, m.whole, m.slopes, m.columns) for m in work.measures}
+    rules = {name: (r.function, r.arguments, r.parameters) for name, r in sim.system.rules.items()}
     names = [name for m in work.measures for name in m.names]
     return {
         "format": FORMAT,
@@ -290,9 +300,9 @@ def _manifest(work: Work, plan: Plan, values: np.ndarray, chunk: int | None) -> 
         "figures": names,
         "population": _ledger.hash_population(sim.population),
         "law": _ledger.hash_law(sim.parameters),
-        "rules": _ledger.hash_functions({name: r.function for name, r in sim.system.rules.items()}),
+        "rules": _ledger.hash_functions(rules),
         "plan": fingerprint(work.cells, values),
-        "outcomes": _ledger.hash_functions({"names": names, **functions, **brought}),
+        "outcomes": _ledger.hash_functions({"names": names, **outcomes}),
         "precision": sim.precision,
         "code": _ledger.hash_code(),
         "layout": list(kernel),
@@ -330,13 +340,20 @@ def _executor(given: Executor | str) -> Executor:
         if given not in ("local", "ray"):
             raise JaxsimError(f"executor {given!r} is unknown: use 'local', 'ray', or one of jaxsim.sweep")
         return Local() if given == "local" else Ray()
+    if not hasattr(given, "run"):
+        raise JaxsimError(f"executor {given!r} is none: use 'local', 'ray', or one of jaxsim.sweep")
     return given
+
+
+def _whole_number(name: str, given: Any, least: int) -> None:
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < least):
+        raise JaxsimError(f"{name}={given!r}: give a whole number of at least {least}")
 
 
 def _shard(given: tuple[int, int] | str) -> tuple[int, int]:
     try:
         index, count = (int(x) for x in (given.split("/") if isinstance(given, str) else given))
-    except ValueError:
+    except (TypeError, ValueError):
         raise JaxsimError(f"shard {given!r}: give i/n, e.g. 0/8 for the first of eight") from None
     if not 0 <= index < count:
         raise JaxsimError(f"shard {index}/{count}: shards of {count} are numbered 0 to {count - 1}")
@@ -347,9 +364,9 @@ UNITS = {"GB": 1e9, "MB": 1e6, "GIB": 2**30, "MIB": 2**20, "G": 1e9, "M": 1e6, "
 
 
 def _bytes(given: float | str | None) -> float | None:
-    if given is None or not isinstance(given, str):
-        return given
-    text = given.strip().upper()
+    if given is None:
+        return None
+    text = str(given).strip().upper()
     number = text.rstrip("BGIM")
     try:
         size = float(number) * UNITS[text[len(number) :].strip()]
