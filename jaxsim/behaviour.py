@@ -109,7 +109,10 @@ class RespondingSystem(System):
         others = jnp.ones(persons - 2 * units, head.dtype)  # dependents' earnings stay
         earnings = rows(block.columns[EARNINGS], persons) * jnp.concatenate([head, spouse, others])
         changed = {**block.columns, EARNINGS: earnings, GAINS: rows(block.columns[GAINS], units) * gain}
-        return self.inner.evaluate(targets, parameters, Block(changed, block.links, block.weights), scalars)
+        targets = list(targets)
+        known = {name: rows(block.columns[name], units) for name in targets if name in BEFORE}
+        others = [name for name in targets if name not in known]
+        return known | self.inner.evaluate(others, parameters, Block(changed, block.links, block.weights), scalars)
 
 
 def _between(x: Any, low: float, high: float) -> Any:

@@ -19,6 +19,7 @@ from jaxsim.errors import JaxsimError, ParameterError
 from jaxsim.figures import Figures
 from jaxsim.measures import Measure, resolve
 from jaxsim.reform import Reform
+from jaxsim.sweep.run import _whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,6 +123,8 @@ def solve(
     """
     if (minimise is None) == (maximise is None):
         raise JaxsimError("give one outcome to minimise or to maximise")
+    _whole_number("screen", screen, 0)
+    _whole_number("starts", starts, 1)
     limits = _limits(subject_to)
     objective = _single(sim, maximise if minimise is None else minimise)
     measures = (objective, *(_single(sim, name) for name in limits))
@@ -138,7 +141,7 @@ def _single(sim: Simulation, wanted: Any) -> Measure:
 
 def _limits(given: Any) -> dict[Any, tuple[float, float]]:
     """Bounds by outcome."""
-    parts = [given] if isinstance(given, Mapping) else list(given)
+    parts = [given] if isinstance(given, Mapping) or not isinstance(given, Iterable) else list(given)
     limits: dict[Any, tuple[float, float]] = {}
     for part in parts:
         if not isinstance(part, Mapping):
@@ -159,6 +162,8 @@ def _limits(given: Any) -> dict[Any, tuple[float, float]]:
 
 def coordinates_of(sim: Simulation, free: Free) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]:
     """Cells, lower and upper bound of each coordinate."""
+    from jaxsim.vary import cell_table
+
     if not isinstance(free, Mapping) or not free:
         raise ParameterError("free: give bounds by at least one parameter path")
     groups: list[tuple[str, ...]] = []
@@ -173,6 +178,7 @@ def coordinates_of(sim: Simulation, free: Free) -> tuple[list[tuple[str, ...]], 
             raise ParameterError(f"{key}: give a lower and an upper bound") from None
         if not (np.isfinite([low, high]).all() and low < high):
             raise ParameterError(f"{key}: the bounds {low:g} and {high:g} are not a range")
+        cell_table(sim.law, {cell: np.array([low, high]) for group in own for cell in group})
         groups += own
         bounds += [(low, high)] * len(own)
     low, high = np.array(bounds).T
@@ -186,13 +192,9 @@ class Problem:
         self, sim: Simulation, free: Free, measures: tuple[Measure, ...], limits: list[tuple[float, float]],
         sign: float, smooth: Any, tolerance: float,
     ):  # fmt: skip
-        from jaxsim.vary import cell_table
-
         self.started = time.perf_counter()
         sim = sim if sim.precision == "float64" else sim._copy(precision="float64")
         groups, self.low, self.high = coordinates_of(sim, free)
-        for group, *ends in zip(groups, self.low, self.high, strict=True):
-            cell_table(sim.law, {cell: np.array(ends) for cell in group})
         self.figures = Figures(sim, measures, groups)
         self.limits, self.sign, self.tolerance = limits, sign, tolerance
         self.widths = sim.widths(smooth)
@@ -239,6 +241,8 @@ class Problem:
         from scipy.stats import qmc
 
         n = len(self.low)
+        if start is not None and np.shape(start) != (n,):
+            raise JaxsimError(f"start has shape {np.shape(start)}: give a value for each of {n} coordinates")
         cube = qmc.Sobol(n, rng=seed).random_base2(max(1, int(screen - 1).bit_length()))[:screen]
         points = np.concatenate([self.z(self.figures.start)[None], cube])
         tried = self.figures(self.x(points))
@@ -261,9 +265,10 @@ class Problem:
 
     def _improve(self, z: np.ndarray) -> np.ndarray:
         """Sequential quadratic programming: on the smoothed law, then on exact figures with narrow windows."""
+        end = z
         for window, values in ((1.0, 1.0), (NARROW, None)):
-            z = self._quadratic(z, window, values)
-        return self._restore(z)
+            end = self._quadratic(end, window, values)
+        return self._best([z, self._restore(end)])  # a step that the smoothed law does not show may be lost on the way
 
     def _quadratic(self, z: np.ndarray, window: float, values: float | None) -> np.ndarray:
         from scipy.optimize import minimize
@@ -346,13 +351,16 @@ class Problem:
             constraints=constraints,
             options={"initial_tr_radius": 0.01, "final_tr_radius": 1e-7, "maxfev": 60 * (len(z) + 1)},
         )
-        candidates = [z, self._restore(np.clip(found.x, 0, 1))]
+        return self._best([z, self._restore(np.clip(found.x, 0, 1))])
+
+    def _best(self, points: list[np.ndarray]) -> np.ndarray:
+        """Of some points that which misses constraints least, on the exact law, and of equal ones the best."""
 
         def order(point: np.ndarray) -> tuple[float, float]:
             values = self.at(point, None)[0]
             return max(float(self.misses(values).max(initial=0)), self.tolerance), float(values[0])
 
-        return min(candidates, key=order)
+        return min(points, key=order)
 
     # --- the answer ---
 

@@ -59,6 +59,8 @@ class Figures:
         blocks, _ = sim.layout.resolve(sim.population.count("tax_unit"), reverse=True)
         with precision(sim.precision):
             self.system, self.parameters, self.population = prepare(sim, measures, {p[0] for p in self.places}, blocks)
+        known = set(self.parameters.paths())
+        self.read: Places = tuple(p for p in self.places if p[0] in known)  # the figures do not hang on the others
         self._kernels: dict[str, Kernel] = {}
 
     def _now(self, cell: str) -> float:
@@ -98,14 +100,14 @@ class Figures:
         if len(self.coordinates) > FORWARD_UP_TO:
             return self._reverse(x, widths, kinks)
         with precision(self.sim.precision):
-            run = _forward(self.system, self.measures, self.places, kinks)
+            run = _forward(self.system, self.measures, self.read, kinks)
             values, slopes = run(x.astype(self.sim._dtype), self.parameters, self.population, widths)
         return np.asarray(values, np.float64), np.asarray(slopes, np.float64)
 
     def _reverse(self, x: np.ndarray, widths: Mapping[str, float] | None, kinks: bool) -> Any:
         """One pass forward for all figures, and one backward for each: one program, whatever their number."""
-        leaves = {leaf: np.array(self.parameters[leaf]) for leaf, *_ in self.places}
-        for leaf, position, k in self.places:
+        leaves = {leaf: np.array(self.parameters[leaf]) for leaf, *_ in self.read}
+        for leaf, position, k in self.read:
             leaves[leaf].reshape(-1)[position] = x[k]
         slopes = np.zeros((len(self.names), len(x)))
         with precision(self.sim.precision):
@@ -115,7 +117,7 @@ class Figures:
             for f in range(len(self.names)):
                 pulled = jax.tree.map(lambda c, f=f: c[f], (by_sum, by_column))
                 made = backward(leaves, self.parameters, self.population, widths, *pulled)
-                for leaf, position, k in self.places:
+                for leaf, position, k in self.read:
                     slopes[f, k] += np.ravel(made[leaf])[position]
         return np.asarray(values, np.float64), slopes
 

@@ -14,6 +14,7 @@ from jaxsim.errors import JaxsimError
 from jaxsim.figures import Figures
 from jaxsim.measures import resolve
 from jaxsim.reform import Reform
+from jaxsim.sweep.run import _whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,8 @@ def reproduce(
 
     if not isinstance(outcomes, Mapping) or not outcomes:
         raise JaxsimError("give at least one outcome and its value")
+    _whole_number("screen", screen, 0)
+    _whole_number("starts", starts, 1)
     started = time.perf_counter()
     sim = sim if sim.precision == "float64" else sim._copy(precision="float64")
     groups, low, high = coordinates_of(sim, free)

@@ -375,17 +375,25 @@ FACTS: dict[str, Callable[[Any, str, Any], np.ndarray]] = {
 """Columns of a population by name: what makes them of a simulation, an entity and columns of the baseline."""
 
 
-def facts(sim: Simulation, measures: Iterable[Measure]) -> dict[str, tuple[str, np.ndarray]]:
-    """Entity and values, in the population's order, of the columns beside variables, by key in a block."""
-    wanted = {
-        _key(m, name): (m, name) for m in measures for name in m.arguments() if name not in m.variables(sim.system)
-    }
-    baseline = {name.removeprefix("baseline_") for m, name in wanted.values() if name not in {*m.columns, *FACTS}}
-    if any(name == "decile" for _, name in wanted.values()):
-        baseline.add(INCOME)
-    columns = sim.columns(*sorted(baseline)) if baseline else {}
+def baseline_variables(sim: Simulation, measures: Iterable[Measure]) -> set[str]:
+    """Variables whose values under the simulation's own law the columns of `facts` are made of."""
+    names = [name for m, name in _beside(sim, measures).values() if name not in m.columns]
+    found = {name.removeprefix("baseline_") for name in names if name not in FACTS}
+    return found | ({INCOME} if "decile" in names else set())
+
+
+def facts(
+    sim: Simulation, measures: Iterable[Measure], columns: Mapping[str, np.ndarray]
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Entity and values, in the population's order, of the columns beside variables, by key in a block.
+
+    Args:
+        sim: the simulation.
+        measures: what is asked.
+        columns: values of the `baseline_variables`.
+    """
     found: dict[str, tuple[str, np.ndarray]] = {}
-    for key, (m, name) in wanted.items():
+    for key, (m, name) in _beside(sim, measures).items():
         if name in m.columns:
             values = np.asarray(m.columns[name], dtype=np.float64)
         elif name in FACTS:
@@ -394,6 +402,12 @@ def facts(sim: Simulation, measures: Iterable[Measure]) -> dict[str, tuple[str, 
             values = columns[name.removeprefix("baseline_")]
         found[key] = m.entity, values
     return found
+
+
+def _beside(sim: Simulation, measures: Iterable[Measure]) -> dict[str, tuple[Measure, str]]:
+    """Measure and name of each column beside variables, by key in a block."""
+    pairs = [(m, name) for m in measures for name in m.arguments() if name not in m.variables(sim.system)]
+    return {_key(m, name): (m, name) for m, name in pairs}
 
 
 def _key(m: Measure, name: str) -> str:

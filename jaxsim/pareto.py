@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from jaxsim.simulation import Simulation
 
+TIED = 1e-3  # part of an outcome's range along the frontier by which it must gain to tell equally good ends apart
+
 
 @dataclass(frozen=True)
 class Frontier:
@@ -77,11 +79,18 @@ def frontier(
         return design.after if design.outcome == outcome.name else float(design.constraints.loc[outcome.name, "reform"])
 
     open_end = None, None  # a constraint without bounds reports the other outcome
-    found = [solve(sim, free, first, [limits, {second: open_end}], **options)]
-    end = solve(sim, free, second, [limits, {first: open_end}], start=found[0].point, **options)
-    levels = np.linspace(value(found[0], second), end.after, points)[1:-1]
+    ends = [solve(sim, free, first, [limits, {second: open_end}], **options)]
+    ends.append(solve(sim, free, second, [limits, {first: open_end}], start=ends[0].point, **options))
+    spans = {outcome: abs(value(ends[0], outcome) - value(ends[1], outcome)) for outcome in (first, second)}
+    for k, (wanted, other) in enumerate(((first, second), (second, first))):  # of equally good ends the best otherwise
+        held: list[Mapping[Any, Any]] = [limits, {wanted: (None, ends[k].after)}]
+        tied = solve(sim, free, other, held, start=ends[k].point, **options)
+        if tied.feasible and tied.after < value(ends[k], other) - TIED * spans[other]:
+            ends[k] = tied
+    found, end = ends[:1], ends[1]
+    levels = np.linspace(value(found[0], second), value(end, second), points)[1:-1]
     for level in levels:
-        held: list[Mapping[Any, Any]] = [limits, {second: (None, float(level))}]
+        held = [limits, {second: (None, float(level))}]
         found.append(solve(sim, free, first, held, start=found[-1].point, **options))
     found.append(end)
     table = pd.DataFrame(

@@ -16,7 +16,7 @@ from jaxsim.measures import Measure, figures, finish, resolve, sums
 from jaxsim.precision import precision
 from jaxsim.residual import prepare
 from jaxsim.sweep.plan import draws
-from jaxsim.sweep.run import Work
+from jaxsim.sweep.run import Work, _whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,9 @@ def uncertainty(
     measures = resolve(sim, outcomes)
     if not parameters and weights is None:
         raise JaxsimError("give distributions of parameters, replicate weights, or both")
+    _whole_number("n", n, 2)
+    if not 0 < level < 1:
+        raise JaxsimError(f"level={level!r}: give a share of the draws, e.g. 0.95")
     sim = sim if sim.precision == "float64" else sim._copy(precision="float64")
     names = [name for m in measures for name in m.names]
     now = Work(sim, measures, ())(np.zeros((1, 0)))[0]

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
-from jaxsim import program
 from jaxsim.engine import Block, System
 from jaxsim.errors import ParameterError, nearest
-from jaxsim.measures import Measure, facts, targets_of
+from jaxsim.measures import Measure, baseline_variables, facts, targets_of
 from jaxsim.parameters import Parameters
 from jaxsim.precision import precision
 
@@ -84,29 +84,45 @@ def prepare(
     targets = targets_of(sim.system, measures)
     vary = frozenset(leaves).union(path for m in measures for path in m.slopes)
     system, known = _residual(sim.system, targets, vary, _Shared(sim.parameters))
+    columns = known_columns(sim, {*known, *baseline_variables(sim, measures)})
+    beside = facts(sim, measures, columns)
     arrangement, members = sim.arrangement(blocks), sim.system.needs_members(targets)
-    beside = facts(sim, measures)
-    with precision(sim.precision):
-        block = sim._block(targets, (), blocks, scalars=True)
-        made = _known(sim.system, known)(sim._parameters(targets), block) if known else {}
-        own = {
-            key: jax.device_put(arrangement.spread(entity, values, members).astype(sim._dtype))
-            for key, (entity, values) in beside.items()
-        }
-    inputs = {name: block.columns[name] for name in system.inputs_of(targets) if name not in made}
-    links = {name: block.links[name] for name in system.links_of(targets)}
+    inputs = [name for name in system.inputs_of(targets) if name not in known]
+    lacking = sim._lacking() & set(inputs)
+    raw = [name for name in inputs if name not in lacking]
+    made = arrangement.make(sim.system, raw, system.links_of(targets), members, sim._dtype)
+
+    def lay(entity: str, values: np.ndarray, dtype: Any) -> np.ndarray:
+        if values.ndim == 0:
+            return np.full((blocks,) if arrangement.blocks > 1 else (), values, dtype)
+        return arrangement.spread(entity, values, members).astype(dtype)
+
+    own = {name: lay(system.variable(name).entity.name, columns[name], columns[name].dtype) for name in known}
+    own |= {key: lay(entity, values, sim._dtype) for key, (entity, values) in beside.items()}
+    for name in lacking:
+        own[name] = lay("", np.asarray(sim.system.inputs[name].default), sim.system.inputs[name].dtype(sim._dtype))
     entities = {m.entity for m in measures} | {system.variable(name).entity.name for name in system.order(targets)}
-    weights = {name: w for name, w in block.weights.items() if name in entities}
+    weights = {name: w for name, w in made.weights.items() if name in entities}
     parameters = sim._parameters(targets).select(system.parameter_prefixes(targets))
-    return system, parameters, Block({**inputs, **made, **own}, links, weights)
+    with precision(sim.precision):
+        return system, parameters, jax.device_put(Block({**made.columns, **own}, made.links, weights))
+
+
+def known_columns(sim: Simulation, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Values of variables under the simulation's own law in the population's order, each computed once.
+
+    A value that is the same in every row is a scalar.
+    """
+    missing = tuple(sorted(set(names) - sim._known.keys()))
+    if missing:
+        with precision(sim.precision):
+            made = _columns(sim.system, missing)(sim._parameters(missing), sim._block(missing, (), 1, scalars=True))
+        for name, values in made.items():
+            entity, column = sim.system.variable(name).entity.name, np.asarray(values)
+            sim._known[name] = sim.arrangement(1).restore(entity, column) if column.ndim else column
+    return {name: sim._known[name] for name in names}
 
 
 @functools.cache
-def _known(system: System, names: tuple[str, ...]) -> Any:
-    def columns(parameters: Parameters, population: Block) -> Any:
-        def body(block: Block) -> Any:
-            return system.evaluate(names, parameters, block, scalars=True)
-
-        return program.walk(body, population, combine=False, remat=False)
-
-    return jax.jit(columns)
+def _columns(system: System, names: tuple[str, ...]) -> Any:
+    return jax.jit(lambda parameters, block: system.evaluate(names, parameters, block, scalars=True))

@@ -97,6 +97,8 @@ def surface(
     terms = _terms(np, 2 * (x - low) / (high - low) - 1, order)
     if len(terms) <= terms.shape[1]:
         raise JaxsimError(f"{len(terms)} runs cannot determine {terms.shape[1]} terms: run more, or use order=1")
+    if np.linalg.matrix_rank(terms) < terms.shape[1]:
+        raise JaxsimError("the runs take too few values to tell the terms apart: vary more, or use order=1")
     q, r = np.linalg.qr(terms)
     coefficients = np.linalg.lstsq(r, q.T @ y, rcond=None)[0]
     apart = (y - terms @ coefficients) / np.maximum(1 - (q**2).sum(1), 1e-12)  # leave-one-out, exact for least squares

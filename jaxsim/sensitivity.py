@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxsim import measures as _measures
+from jaxsim.design import coordinates_of
 from jaxsim.errors import JaxsimError, ParameterError
 from jaxsim.figures import Figures
 from jaxsim.gradients import DIFFERENCED_OVER, MATTERS, _natural_change, _prefixes, _together
 from jaxsim.measures import Measure, resolve
 from jaxsim.residual import leaf_of, leaves_read
-from jaxsim.sweep.plan import Plan, Ranges, _scaled
+from jaxsim.sweep.plan import Plan, Ranges, _check, _scaled
 from jaxsim.sweep.run import sweep
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def tornado(
         sim: the simulation.
         outcome: an outcome of one figure.
         parameters: path or paths; all by default.
-        change: part of its value by which a parameter is changed (within its valid range), or (low, high) by cell.
+        change: part of its value by which a parameter is changed (within its valid range), or (low, high) by path, see
+            `solve`.
         most: rows; which they are is told by the derivatives.
 
     Returns:
@@ -115,9 +117,9 @@ def tornado(
     if len(measures) != 1 or len(measures[0].names) != 1:
         raise JaxsimError("a tornado takes one outcome of one figure")
     if isinstance(change, Mapping):
-        cells = list(change)
-        figures = Figures(sim, measures, [(c,) for c in cells])
-        low, high = np.array([change[c] for c in cells], dtype=float).T
+        groups, low, high = coordinates_of(sim, change)
+        figures = Figures(sim, measures, groups)
+        cells = figures.labels
     else:
         table = elasticities(sim, measures, parameters)
         moved = (table["derivative"] * table["value"]).abs().sort_values(ascending=False, kind="stable")
@@ -184,6 +186,7 @@ def saltelli(parameters: Ranges, n: int, seed: int = 0) -> Plan:
     """
     from scipy.stats import qmc
 
+    _check(parameters, n)
     if n < 2 or n & (n - 1):
         raise JaxsimError(f"n={n}: give a power of two")
     d = len(parameters)

@@ -102,6 +102,7 @@ class Simulation:
         self._dtype = dtype_of(precision)
         self._arrangements: dict[int, Arrangement] = {}
         self._ready: dict[tuple[Any, ...], Any] = {}
+        self._known: dict[str, np.ndarray] = {}  # columns under this law, see `residual.known_columns`
 
     # --- pieces ----------------------------------------------------------------------------------------------
 

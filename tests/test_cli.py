@@ -9,6 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from jaxsim.cli import cli
+from jaxsim.errors import JaxsimError
+from jaxsim.sweep.kernel import Kernel
+from tests.conftest import make_population
 
 RUNNER = CliRunner()
 
@@ -38,18 +41,6 @@ def taxcalc_file(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text(ROWS)
     return path
-
-
-def test_demo_scores_a_reform_with_its_gradient(tmp_path):
-    done = jaxsim("demo", "--out", tmp_path / "results")
-    assert done.exit_code == 0
-    for piece in ("Revenue -", "Gradient of revenue", "irs.credits.ctc.amount", "households", "steps matter"):
-        assert piece in done.output
-    made = {p.name for p in (tmp_path / "results").iterdir()}
-    assert made == {
-        "budget.csv", "deciles.csv", "winners.csv", "measures.csv", "gradient.csv", "impact.png", "gradient.png",
-    }  # fmt: skip
-    assert len(pd.read_csv(tmp_path / "results" / "gradient.csv")) > 150
 
 
 def test_run_takes_a_reform_file(tmp_path):
@@ -182,3 +173,71 @@ def test_baselines_are_listed():
     assert result.exit_code == 0
     assert "before_pl_119_21" in result.output
     assert "70104" in result.output
+
+
+@pytest.fixture
+def households(tmp_path):
+    make_population(60).to_parquet(tmp_path / "households")
+    return tmp_path / "households"
+
+
+PLAN = """design: sobol
+n: 40
+parameters:
+  irs.payroll.social_security.wage_base: [100000, 300000]
+"""
+
+
+def test_a_sweep_goes_on_and_is_merged(households, tmp_path):
+    plan, out, merged = tmp_path / "plan.yaml", tmp_path / "run", tmp_path / "all.csv"
+    plan.write_text(PLAN)
+    command = ("sweep", plan, "--outcome", "payroll_tax", "--population", households, "--out", out)
+    done = jaxsim(*command, "--shard", "0/2", "--check", 4)
+    assert done.exit_code == 0, done.output
+    assert "1 figures" in done.output
+    assert "Largest relative difference of float32 from float64" in done.output
+    with pytest.raises(JaxsimError, match="reforms are missing"):
+        jaxsim("merge", out, "--out", merged)
+    done = jaxsim(*command, "--workers", 1)
+    assert "40 of 40 reforms" in done.output
+    assert "of them before" in " ".join(done.output.split())
+    done = jaxsim(*command)
+    assert "40 of 40 reforms" in done.output
+    assert "a second" not in done.output  # nothing was left to do
+    assert jaxsim("merge", out, "--out", merged).output.strip() == f"40 reforms: {merged}"
+    table = pd.read_csv(merged, index_col="reform")
+    assert list(table.columns) == ["irs.payroll.social_security.wage_base", "payroll_tax"]
+    assert list(table.index) == list(range(40))
+    order = table.sort_values("irs.payroll.social_security.wage_base")["payroll_tax"]
+    assert order.is_monotonic_increasing
+
+
+def test_a_sweep_that_is_stopped_says_how_to_go_on(households, tmp_path, monkeypatch):
+    def stopped(self, values):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Kernel, "figures", stopped)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(PLAN)
+    done = jaxsim("sweep", plan, "--outcome", "payroll_tax", "-p", households, "-o", tmp_path / "run", "--check", 0)
+    assert done.exit_code == 130
+    assert "run the same command to go on" in done.output
+
+
+@pytest.mark.parametrize(
+    ("plan", "outcome", "message"),
+    [
+        (PLAN, "payrol_tax", "Nearest: payroll_tax"),
+        (PLAN.replace("wage_base", "wage_bsae"), "payroll_tax", "Nearest: irs.payroll.social_security.wage_base"),
+        (PLAN.replace("sobol", "halton"), "payroll_tax", "unknown design 'halton'"),
+    ],
+    ids=["outcome", "parameter", "design"],
+)
+def test_mistakes_in_a_sweep_exit_with_2(households, tmp_path, plan, outcome, message):
+    path = tmp_path / "plan.yaml"
+    path.write_text(plan)
+    done = process("sweep", path, "--outcome", outcome, "--population", households, "--out", tmp_path / "run")
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

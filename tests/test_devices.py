@@ -16,7 +16,7 @@ from tests.conftest import make_population
 
 assert len(jax.devices()) == 2
 sim = js.Simulation(make_population(300), 2026, layout=js.Layout(blocks=4))
-f = sim.function("income_tax", "eitc")
+f = sim.function("taxable_income", "payroll_tax")
 one = sim.function("taxable_income")
 mesh = Mesh(np.array(jax.devices()), ("devices",))
 shard_map = getattr(jax, "shard_map", None)

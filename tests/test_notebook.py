@@ -2,15 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-from ipykernel.kernelspec import write_kernel_spec
-from nbclient import NotebookClient
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-KERNEL = "jaxsim-tests"
+from tests.notebooks import EXAMPLES, outputs, pictures, run_notebook
 
 ASK = """
 import json, sys
@@ -30,29 +26,12 @@ print("RESULT " + json.dumps({
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """The notebook after a run in a kernel of this interpreter, whatever kernels the machine has."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    write_kernel_spec(str(folder / "data" / "kernels" / KERNEL))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_PATH", str(folder / "data"))
-        for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
-            patch.setenv(name, str(folder / name.lower()))
-        patch.setenv("JAX_PLATFORMS", "cpu")
-        notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
-        notebook.cells.append(nbformat.v4.new_code_cell(ASK))
-        client = NotebookClient(
-            notebook, timeout=300, kernel_name=KERNEL, resources={"metadata": {"path": str(EXAMPLES)}}
-        )
-        client.execute()
-    return notebook
+    return run_notebook("quickstart", ASK, tmp_path_factory.mktemp("jupyter"))
 
 
-def outputs(notebook):
-    return [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
-
-
-def test_stored_notebook_is_valid_and_without_outputs():
-    notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
+@pytest.mark.parametrize("name", ["quickstart", "million_reforms"])
+def test_stored_notebook_is_valid_and_without_outputs(name):
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     nbformat.validate(notebook)
     assert not outputs(notebook)
     assert all(cell.get("execution_count") is None for cell in notebook.cells)
@@ -65,11 +44,9 @@ def test_notebook_runs_without_errors_or_warnings(executed):
 
 
 def test_notebook_shows_each_plot_once(executed):
-    pictures = [
-        sum("image/png" in out.get("data", {}) for out in c.outputs) for c in executed.cells if c.cell_type == "code"
-    ]
-    assert sum(pictures) == 4
-    assert max(pictures) == 1
+    shown = pictures(executed)
+    assert sum(shown) == 4
+    assert max(shown) == 1
 
 
 def test_notebook_results(executed):

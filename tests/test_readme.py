@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import matplotlib
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 import jaxsim as js
@@ -43,14 +44,23 @@ def test_notebook_example_runs():
 
 def test_derivative_example_runs(capsys):
     names: dict[str, object] = {}
-    exec(PYTHON[1], names)
+    exec(PYTHON[2], names)
     slope = float(capsys.readouterr().out)
     # a dollar for each child of a return with tax or earnings enough: some 48 million of 73 million children
     assert -70e6 < slope < -30e6
 
 
+def test_example_of_many_laws_runs(capsys):
+    names: dict[str, object] = {}
+    exec(PYTHON[1], names)
+    after, before = re.findall(r"[\d.]+", capsys.readouterr().out)
+    assert 0 < float(after) < float(before)
+    assert len(names["runs"].table) == 256
+    assert names["design"].feasible
+
+
 def test_only_these_python_examples():
-    assert len(PYTHON) == 2
+    assert len(PYTHON) == 3
 
 
 @pytest.mark.parametrize("line", sorted(set(INLINE)))
@@ -87,15 +97,20 @@ def same_line(shown: str, printed: str) -> bool:
     return True
 
 
-def test_demo_prints_what_is_shown():
+def test_demo_prints_what_is_shown_and_writes_its_tables(tmp_path):
     (shown,) = re.findall(r"<!-- demo:.*?-->\n```text\n(.*?)^```$", TEXT, flags=re.M | re.S)
-    code = "import sys; from jaxsim.cli import main; sys.argv[1:] = ['--no-cache', 'demo']; main()"
+    code = "import sys; from jaxsim.cli import main; main()"
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code, "--no-cache", "demo", "--out", str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     printed = done.stdout.splitlines()
     stale = [line for line in shown.splitlines() if not any(same_line(line, other) for other in printed)]
     assert not stale, "README shows other numbers than `jaxsim demo` prints; paste anew:\n" + "\n".join(stale)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "budget.csv", "deciles.csv", "winners.csv", "measures.csv", "gradient.csv", "impact.png", "gradient.png",
+    }  # fmt: skip
+    assert len(pd.read_csv(tmp_path / "gradient.csv")) > 150
 
 
 def test_links_within_the_repository_lead_somewhere():

@@ -18,6 +18,8 @@ import numpy as np
 
 from jaxsim.errors import JaxsimError
 
+PATIENCE = 60  # seconds without any worker after which Ray's executor says so
+
 Chunk = tuple[int, np.ndarray]
 """Number of a chunk, and values [reforms, cells]."""
 
@@ -104,17 +106,26 @@ class Ray:
                 ray.exceptions.OutOfMemoryError)  # fmt: skip
         recipe = ray.put(work.recipe())
         actors: Any = ray.remote(**self.options)(_Actor)
-        make = actors.remote
         left = list(reversed(chunks))
-        tried: dict[int, int] = {}
-        idle = [make(recipe) for _ in range(min(self.workers, len(left)))]
-        running: dict[Any, tuple[int, Any]] = {}
+        tried: dict[int | None, int] = {}
+        idle: list[Any] = []
+        running: dict[Any, tuple[int | None, Any]] = {}  # chunk, or None for an actor that is starting, and actor
+
+        def start() -> None:
+            actor = actors.remote(recipe)
+            running[actor.ready.remote()] = None, actor
+
+        for _ in range(min(self.workers, len(left))):
+            start()
         try:
-            while left or running:
+            # actors that the cluster has no room for never start, and are given nothing
+            while left or any(chunk is not None for chunk, _ in running.values()):
                 while left and idle:
-                    chunk, actor = left.pop(), idle.pop()
-                    running[actor.figures.remote(values(chunk))] = chunk, actor
-                done, _ = ray.wait(list(running), num_returns=1)
+                    following, actor = left.pop(), idle.pop()
+                    running[actor.figures.remote(values(following))] = following, actor
+                done, _ = ray.wait(list(running), num_returns=1, timeout=PATIENCE)
+                if not done and all(chunk is None for chunk, _ in running.values()):
+                    warnings.warn(f"no worker has started yet: has the cluster {self.options}?", stacklevel=2)
                 for reference in done:
                     chunk, actor = running.pop(reference)
                     try:
@@ -123,15 +134,21 @@ class Ray:
                         ray.kill(actor)
                         tried[chunk] = tried.get(chunk, 0) + 1
                         if tried[chunk] >= self.attempts:
+                            what = "as they started" if chunk is None else "on it"
                             raise JaxsimError(
-                                f"chunk {chunk}: {self.attempts} workers died on it, perhaps for want of memory. What "
-                                "is done is kept; run again with less memory or fewer workers to go on. The last "
-                                f"one said: {str(error).strip().splitlines()[-1].strip()}"
+                                f"{'sweep' if chunk is None else f'chunk {chunk}'}: {self.attempts} workers died "
+                                f"{what}, perhaps for want of memory. What is done is kept; run again with less "
+                                "memory or fewer workers to go on. The last one said: "
+                                f"{str(error).strip().splitlines()[-1].strip()}"
                             ) from error
-                        left.append(chunk)
-                        idle.append(make(recipe))
+                        if chunk is not None:
+                            left.append(chunk)
+                        start()
                         continue
                     idle.append(actor)
+                    if chunk is None:
+                        tried.pop(None, None)
+                        continue
                     tick(len(figures))
                     yield chunk, figures
         finally:
@@ -144,6 +161,9 @@ class _Actor:
 
     def __init__(self, recipe: Any):
         self.work = recipe.build()
+
+    def ready(self) -> None:
+        """Returns once the actor has started."""
 
     def figures(self, values: np.ndarray) -> np.ndarray:
         return self.work(values)

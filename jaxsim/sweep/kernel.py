@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsim import measures as _measures
@@ -79,16 +79,22 @@ class Kernel:
         self._leaves = tuple(sorted(varied if kernel == "specialised" else read))
         self._mesh = _mesh(devices)
         shared = self._mesh.size if self._mesh is not None else 1
-        self._over_households = shared > 1 and laws < shared
+        if laws < shared and sim.population.count("household") < shared:  # nothing to share
+            self._mesh, shared = None, 1
+        self._over_households = laws < shared
         each = -(-laws // shared) if laws >= shared else laws
         blocks, self.each = sim.layout.resolve(units, each, calls=True, itemsize=np.dtype(sim._dtype).itemsize)
         if self._over_households:
-            blocks = -(-blocks // shared) * shared
+            most = sim.population.count("household") // shared
+            blocks = min(-(-blocks // shared), most) * shared
         self.layout = blocks, self.each
         self.size = self.each if self._over_households else self.each * shared
         with precision(sim.precision):
             self.system, self.parameters, stacked = prepare(sim, measures, self._leaves, blocks)
             self.blocks = _groups(stacked, shared) if self._over_households else program.unstack(stacked)
+            if self._mesh is not None:
+                place = NamedSharding(self._mesh, P("devices") if self._over_households else P())
+                self.blocks = [jax.device_put(block, place) for block in self.blocks]
         self._base = {leaf: np.asarray(sim.parameters[leaf], dtype=np.float64) for leaf in self._leaves}
         self._places = [
             (given[cell], sim.law[given[cell]].cell_names().index(cell)) if given[cell] in self._base else None
@@ -133,19 +139,24 @@ class Kernel:
         return _measures.finish(self.measures, added, whole)[:count]
 
     def _fit(self, memory: float, workers: int) -> None:
-        """Take fewer laws at a time until the calls under way fit into the memory."""
-        while True:
-            need = self._need(workers)
-            if need <= memory:
-                return
-            if self.each == 1:
+        """Take fewer laws at a time until the calls under way fit into the memory.
+
+        Raises:
+            JaxsimError: one law at a time is too much, or as many as the simulation's layout sets.
+        """
+        shared = self.size // self.each
+        while (need := self._need(workers)) > memory:
+            told = self.sim.layout.reforms is not None
+            if self.each == 1 or told:
+                laws = f"{self.each} laws at a time, as laid out," if told else "one law at a time"
                 raise JaxsimError(
-                    f"memory of {memory / 1e9:.2f} GB is too little: one law at a time takes {need / 1e9:.2f} GB. Give "
-                    "more memory, fewer workers, a smaller population or fewer outcomes that need whole columns"
+                    f"memory of {memory / 1e9:.2f} GB is too little: {laws} takes {need / 1e9:.2f} GB. Give more "
+                    "memory, fewer workers, a smaller population or fewer outcomes that need whole columns"
                 )
-            self.each = self.each // 2
-            self.size //= 2
-            self.layout = self.layout[0], self.each
+            held = held_memory()
+            fitting = int(self.each * (memory - held) / max(need - held, 1.0))
+            self.each = min(self.each // 2, max(1, fitting))
+            self.size, self.layout = self.each * shared, (self.layout[0], self.each)
 
     def _need(self, workers: int) -> float:
         """Bytes taken with some calls under way: what the process has held, and what calls add by their shapes."""
@@ -163,13 +174,13 @@ class Kernel:
 
 
 def _mesh(devices: Any) -> Any:
-    """A mesh of the devices that share the work, or None for one."""
+    """A mesh of the devices that share the work, or None for the first alone."""
     if devices is None:
         return None
     chosen = jax.devices() if isinstance(devices, str) and devices == "all" else devices
     if not isinstance(chosen, (list, tuple)) or not chosen:
         raise JaxsimError(f"devices={devices!r}: give 'all' or a list of jax.devices()")
-    return Mesh(np.array(chosen), ("devices",)) if len(chosen) > 1 else None
+    return Mesh(np.array(chosen), ("devices",)) if list(chosen) != jax.devices()[:1] else None
 
 
 def _groups(stacked: Block, size: int) -> list[Block]:

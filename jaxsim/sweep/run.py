@@ -156,6 +156,7 @@ def sweep(
         JaxsimError: `out` holds another run, another process writes to it, or it cannot be written.
         KeyboardInterrupt: after Ctrl-C; finished chunks are kept.
     """
+    started = time.perf_counter()
     plan = as_plan(plan)
     sim = sim if sim.precision == precision else sim._copy(precision=precision)
     cells, values = plan.table(sim.law)
@@ -180,7 +181,6 @@ def sweep(
     with ledger.writing(part):
         todo = ledger.missing(part)
         total, left = (sum(len(range(*ledger.span(c))) for c in cs) for cs in (ledger.shard(part), todo))
-        started = time.perf_counter()
         error = work.error(values, check) if todo and check and precision == "float32" else None
         with _progress(total, total - left, progress and bool(todo)) as tick:
             chunks = runner.run(todo, lambda c: values[slice(*ledger.span(c))], work, tick)
