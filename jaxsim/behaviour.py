@@ -111,8 +111,8 @@ class RespondingSystem(System):
         changed = {**block.columns, EARNINGS: earnings, GAINS: rows(block.columns[GAINS], units) * gain}
         targets = list(targets)
         known = {name: rows(block.columns[name], units) for name in targets if name in BEFORE}
-        others = [name for name in targets if name not in known]
-        return known | self.inner.evaluate(others, parameters, Block(changed, block.links, block.weights), scalars)
+        left = [name for name in targets if name not in known]
+        return known | self.inner.evaluate(left, parameters, Block(changed, block.links, block.weights), scalars)
 
 
 def _between(x: Any, low: float, high: float) -> Any:

@@ -61,7 +61,8 @@ def uncertainty(
         outcomes: see `measures.resolve`.
         parameters: distributions of scipy.stats by path (or by a tuple of paths that move together).
         weights: "bootstrap" for households drawn anew, keyed by seed and household id; or replicate weights
-            [replicates, households]; None for no uncertainty of weights.
+            [replicates, households]; None for no uncertainty of weights. The standard deviation is that of the
+            replicates as they are: designs such as BRR or successive differences need a factor of their own.
         n: draws.
         seed: of the draws.
         level: of the interval between the quantiles.

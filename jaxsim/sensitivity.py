@@ -47,7 +47,9 @@ def elasticities(
         sim: the simulation.
         outcomes: see `measures.resolve`.
         parameters: path or paths; all that the outcomes depend on by default.
-        smooth: window of the smoothed derivatives, see `Simulation.gradient`; False for plain ones alone.
+        smooth: window of the smoothed derivatives, see `Simulation.gradient`; False for plain ones alone. What does
+            not depend on the chosen parameters stays exact, so that they can differ a little from `gradient`'s, which
+            smooths the whole law.
 
     Returns:
         One row a parameter cell and outcome, the largest elasticity of each outcome first: the parameter's `value`,

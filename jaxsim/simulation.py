@@ -263,7 +263,16 @@ class Simulation:
 
     def with_column(self, name: str, values: Any) -> Simulation:
         """The same population with one input column replaced, in the row order of its entity."""
+        self._static("with_column")
         return self._copy(population=self.population.with_column(name, values))
+
+    def _static(self, method: str) -> None:
+        """Refuse what would move incomes away from those that behaviour was measured at."""
+        if hasattr(self.system, "behaviour"):
+            raise JaxsimError(
+                f"{method} on a simulation with behaviour: responses are measured from one law, year and set of "
+                "incomes. Use the simulation without behaviour, and add it last"
+            )
 
     def with_behaviour(self, behaviour: Behaviour) -> Simulation:
         """The same simulation in which earnings and gains respond to changes of its law. See `behaviour`."""
@@ -360,6 +369,7 @@ class Simulation:
 
         See `score.score` for the options.
         """
+        self._static("score")
         from jaxsim.score import score
 
         return score(self, reform, years, **options)
@@ -381,6 +391,7 @@ class Simulation:
         """
         from jaxsim.gradients import marginal_rates
 
+        self._static("marginal_tax_rate")
         return marginal_rates(self, income, outcome, step)
 
     def gradient(self, outcome: str, parameters: str | Iterable[str] | None = None, **options: Any) -> pd.DataFrame:
@@ -408,6 +419,7 @@ class Simulation:
         """Derivative of the weighted total with respect to every row of an input column."""
         from jaxsim.gradients import input_derivative
 
+        self._static("input_derivative")
         return input_derivative(self, outcome, column)
 
     def weight_derivative(self, outcome: str) -> pd.Series:

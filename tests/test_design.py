@@ -119,9 +119,14 @@ def test_maximising_is_minimising_the_opposite(sim, quadratic, neutral):
     assert least.constraints.loc["burden", "shadow price"] == pytest.approx(-price, rel=1e-3)
 
 
-def test_what_is_at_a_bound_is_told(sim):
-    made = js.solve(sim, {RATE: (0.01, 0.12), MEDICARE: (0.0, 0.1)}, burden, {revenue: (1e6, None)})
-    assert made.parameters["at bound"].tolist() == ["low", ""] or made.parameters["reform"].tolist() == [0.01, 0.0]
+def test_what_is_at_a_bound_is_told(sim, quadratic):
+    """The least burden wants a lower rate than the bound, so the other one makes up for it."""
+    made = js.solve(sim, {RATE: (0.07, 0.12), MEDICARE: (0.0, 0.1)}, burden, {revenue: quadratic.now})
+    assert made.parameters["at bound"].tolist() == ["low", ""]
+    other = (quadratic.now - 0.07 * quadratic.c[0]) / quadratic.c[1]
+    assert made.parameters["reform"].tolist() == pytest.approx([0.07, other], rel=1e-5)
+    price = 2 * quadratic.q[1] * other / quadratic.c[1]  # the other rate alone raises one dollar more
+    assert made.constraints.loc["revenue", "shadow price"] == pytest.approx(price, rel=1e-4)
     most = js.solve(sim, RATES, maximise=revenue)
     assert most.parameters["at bound"].tolist() == ["high", "high"]
     assert most.parameters["reform"].tolist() == [0.12, 0.1]
@@ -178,18 +183,16 @@ def refund(sim):
 
 
 def test_one_parameter_against_a_grid(sim):
-    """The gap falls with the maximum until the cost binds: the best of 5,001 values is within a dollar of it."""
-    values = np.linspace(0, 5_000, 5_001)
-    table = sim.vary([GAP, "cost"], {MAXIMUM: values, PHASE_IN: np.full(5_001, 0.3)})
-    allowed = table[table["cost"] <= 8e6]
+    """The gap falls with the rate of the refund until the cost binds: the best of a grid is a step of it away."""
+    table = sim.vary([GAP, "cost"], {PHASE_IN: np.linspace(0, 0.5, 2_001)})
+    limit = 0.6 * table["cost"].max()
+    allowed = table[table["cost"] <= limit]
     best = allowed.loc[allowed[GAP].idxmin()]
-    reformed = sim.with_reform({PHASE_IN: 0.3})
-    limit = 8e6 - (sim.total("combined_tax") - reformed.total("combined_tax"))  # cost counts from the reformed law
-    made = js.solve(reformed, {MAXIMUM: (0.0, 5_000.0)}, GAP, js.cost_at_most(limit))
+    made = js.solve(sim, {PHASE_IN: (0.0, 0.5)}, GAP, js.cost_at_most(limit))
     assert made.after <= best[GAP]
-    assert made.point[0] == pytest.approx(best[MAXIMUM], abs=1.0)
-    assert 0 < made.point[0] < 5_000
-    assert made.constraints.loc["cost", "reform"] == pytest.approx(limit, rel=1e-5)
+    assert made.point[0] == pytest.approx(best[PHASE_IN], abs=0.5 / 2_000)
+    assert 0.2 < made.point[0] < 0.49
+    assert made.constraints.loc["cost", "reform"] == pytest.approx(limit, rel=1e-6)
 
 
 def test_two_parameters_against_a_grid(sim, brute, refund):
@@ -226,11 +229,10 @@ def test_searches_without_our_derivatives_find_nothing_better(sim, refund, metho
         gap, room = at(made.x)
         if room >= -1e-4:
             found.append(now[0] + 1e6 * gap)
-    assert found
-    # their answers may miss the constraint by $100, worth no more than ten times that
-    assert refund.after <= min(found) + 1e3
-    if method == "COBYLA":
-        assert min(found) < now[0]  # it did search
+    # their answers may miss the constraint by $100, which the shadow price says is worth less than $20 of the gap
+    assert abs(refund.constraints.loc["cost", "shadow price"]) < 0.2
+    assert refund.after == pytest.approx(min(found), abs=20)
+    assert refund.after < now[0] - 1e6
 
 
 def test_neutral_reforms_of_the_credit(sim):
@@ -301,7 +303,7 @@ def test_constraints_in_words():
         (({RATE: (0.1, np.inf)}, burden), {}, js.ParameterError, "not a range"),
         (({RATE: (0.1, 1.5)}, burden), {}, js.ParameterError, "outside the valid range 0 to 1"),
         (({"irs.payrol.rate": (0, 1)}, burden), {}, js.ParameterError, "unknown parameter 'irs.payrol.rate'"),
-        (({(RATE, f"{ADDITIONAL}.threshold"): (0, 1)}, burden), {}, js.ParameterError, "5 cells"),
+        (({(RATE, f"{ADDITIONAL}.threshold"): (0, 1)}, burden), {}, js.JaxsimError, "5 cells"),
         (({RATE: (0, 1), (RATE, MEDICARE): (0, 1)}, burden), {}, js.ParameterError, "employee_rate is given twice"),
         (({"irs.indexing.chained_cpi": (100, 200)}, burden), {}, js.ParameterError, "is an index"),
         ((RATES, burden), {"starts": 0}, js.JaxsimError, "starts=0"),
@@ -338,17 +340,16 @@ def test_no_point_of_a_frontier_is_dominated(sim, quadratic):
         rates, least, _ = quadratic.best(-second[k])
         assert first[k] == pytest.approx(least, rel=1e-5)
         np.testing.assert_allclose(table.loc[k, list(RATES)].astype(float), rates, rtol=1e-3)
-    assert made.plot().axes[0].get_xlabel() == "relief"
+    assert made.plot().axes[0].get_xlabel().startswith("relief")
     for text in (repr(made), made._repr_html_()):
         assert RATE in text
 
 
 def test_ends_of_a_frontier_that_are_tied(sim):
     """Social security taxes say nothing of the other rate: the best by them is the end with the most relief."""
-    made = js.frontier(sim, RATES, (social_security, revenue), points=2)
-    assert made.table["social_security"].tolist() == pytest.approx([0, 0], abs=1)
-    turned = js.frontier(sim, RATES, (social_security, relief), points=3)
-    table = turned.table
+    both = js.frontier(sim, RATES, (social_security, revenue), points=2).table[["social_security", "revenue"]]
+    np.testing.assert_allclose(both, 0, atol=600)  # the tolerance, a millionth of what they vary by
+    table = js.frontier(sim, RATES, (social_security, relief), points=3).table
     np.testing.assert_allclose(table[MEDICARE], 0.1, rtol=1e-6)
     np.testing.assert_allclose(table[RATE], [0, 0.06, 0.12], atol=1e-6)
 
