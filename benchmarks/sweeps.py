@@ -26,7 +26,8 @@ from speed import heading, median, row, whole_file
 
 import jaxsim as js
 from jaxsim.data.taxcalc import cps_path
-from jaxsim.measures import NAMED, resolve, targets_of
+from jaxsim.measures import resolve, targets_of
+from jaxsim.named_measures import NAMED
 from jaxsim.precision import precision
 from jaxsim.residual import leaf_of, leaves_read
 from jaxsim.sweep.kernel import Kernel

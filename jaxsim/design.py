@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxsim.errors import JaxsimError, ParameterError
+from jaxsim.errors import JaxsimError, ParameterError, whole_number
 from jaxsim.figures import Figures
 from jaxsim.measures import Measure, resolve
 from jaxsim.reform import Reform
-from jaxsim.sweep.run import _whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,8 +122,8 @@ def solve(
     """
     if (minimise is None) == (maximise is None):
         raise JaxsimError("give one outcome to minimise or to maximise")
-    _whole_number("screen", screen, 0)
-    _whole_number("starts", starts, 1)
+    whole_number("screen", screen, 0)
+    whole_number("starts", starts, 1)
     limits = _limits(subject_to)
     objective = _single(sim, maximise if minimise is None else minimise)
     measures = (objective, *(_single(sim, name) for name in limits))

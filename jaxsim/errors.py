@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class JaxsimError(ValueError):
@@ -38,3 +39,9 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
         tail = name.rsplit(".", 1)[-1]
         matches = [k for k in known if tail and tail in k][:n]
     return f" Nearest: {', '.join(matches)}." if matches else ""
+
+
+def whole_number(name: str, given: Any, least: int) -> None:
+    """Refuse a setting that is not a whole number of at least `least`; None passes."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < least):
+        raise JaxsimError(f"{name}={given!r}: give a whole number of at least {least}")

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxsim.design import NARROW, Free, _apart, coordinates_of
-from jaxsim.errors import JaxsimError
+from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.figures import Figures
 from jaxsim.measures import resolve
 from jaxsim.reform import Reform
-from jaxsim.sweep.run import _whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +70,8 @@ def reproduce(
 
     if not isinstance(outcomes, Mapping) or not outcomes:
         raise JaxsimError("give at least one outcome and its value")
-    _whole_number("screen", screen, 0)
-    _whole_number("starts", starts, 1)
+    whole_number("screen", screen, 0)
+    whole_number("starts", starts, 1)
     started = time.perf_counter()
     sim = sim if sim.precision == "float64" else sim._copy(precision="float64")
     groups, low, high = coordinates_of(sim, free)

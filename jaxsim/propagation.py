@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsim.errors import JaxsimError
+from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.figures import Figures
 from jaxsim.measures import Measure, figures, finish, resolve, sums
 from jaxsim.precision import precision
 from jaxsim.residual import prepare
 from jaxsim.sweep.plan import draws
-from jaxsim.sweep.run import Work, _whole_number
+from jaxsim.sweep.run import Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def uncertainty(
     measures = resolve(sim, outcomes)
     if not parameters and weights is None:
         raise JaxsimError("give distributions of parameters, replicate weights, or both")
-    _whole_number("n", n, 2)
+    whole_number("n", n, 2)
     if not 0 < level < 1:
         raise JaxsimError(f"level={level!r}: give a share of the draws, e.g. 0.95")
     sim = sim if sim.precision == "float64" else sim._copy(precision="float64")

@@ -8,6 +8,7 @@ import jaxsim as js
 from jaxsim import measures
 from jaxsim.impact import BANDS, LINES
 from jaxsim.measures import Measure, resolve
+from jaxsim.named_measures import NAMED
 from jaxsim.residual import prepare
 from jaxsim.sweep.kernel import Kernel
 
@@ -69,7 +70,7 @@ def custom(sim):
 
 @pytest.fixture(scope="module")
 def kernel(sim):
-    outcomes = resolve(sim, [*measures.NAMED, *custom(sim)])
+    outcomes = resolve(sim, [*NAMED, *custom(sim)])
     return Kernel(sim, outcomes, list(REFORM), kernel="specialised", laws=2)
 
 
@@ -161,7 +162,7 @@ def deciles(income, persons):
 
 
 NAMES = [
-    *(n for n in measures.NAMED if n not in ("budget", "winners_and_losers", "gain_by_decile")),
+    *(n for n in NAMED if n not in ("budget", "winners_and_losers", "gain_by_decile")),
     *(f"budget.{line}" for line in LINES),
     *(f"winners_and_losers.{label}" for label, *_ in BANDS),
     *(f"gain_by_decile.{d}" for d in range(1, 11)),
@@ -395,6 +396,6 @@ def test_slopes_of_nothing_are_refused(sim):
 
 
 def test_what_is_said_of_a_measure():
-    assert repr(measures.NAMED["gini"][1]) == "<measure gini of household>"
-    assert not measures.NAMED["gini"][1].additive
-    assert all(label and label[0].isupper() for label, _ in measures.NAMED.values())
+    assert repr(NAMED["gini"][1]) == "<measure gini of household>"
+    assert not NAMED["gini"][1].additive
+    assert all(label and label[0].isupper() for label, _ in NAMED.values())

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxsim.errors import JaxsimError
+from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.layout import Layout
 from jaxsim.measures import Measure, resolve
-from jaxsim.sweep import ledger as _ledger
+from jaxsim.sweep import hashes
 from jaxsim.sweep.executors import Executor, Local, Ray, Stopped
 from jaxsim.sweep.kernel import Kernel
 from jaxsim.sweep.ledger import FORMAT, InMemory, Ledger
@@ -134,7 +134,7 @@ def sweep(
         sim: the simulation; what a reform does not name stays as in its law.
         plan: reforms: `js.grid`, `js.latin_hypercube`, `js.sobol`, `js.uniform`, `js.draws`, a table (DataFrame, CSV
             or Parquet file), values by path, or reforms one by one (see `plan.as_plan`).
-        outcomes: variables (their weighted totals), names in `jaxsim.measures.NAMED`, functions of columns, or
+        outcomes: variables (their weighted totals), names in `jaxsim.named_measures.NAMED`, functions of columns, or
             measures.
         out: folder for the ledger. If it holds a part of this very run, only what is missing is computed. None keeps
             the results in memory.
@@ -161,8 +161,8 @@ def sweep(
     sim = sim if sim.precision == precision else sim._copy(precision=precision)
     cells, values = plan.table(sim.law)
     part, runner = _shard(shard), _executor(executor)
-    _whole_number("chunk", chunk, 1)
-    _whole_number("check", check, 0)
+    whole_number("chunk", chunk, 1)
+    whole_number("check", check, 0)
     work = Work(sim, resolve(sim, outcomes), tuple(cells), kernel, len(plan), _bytes(memory), devices, runner.workers)
     taken = {"reform", *cells}.intersection(name for m in work.measures for name in m.names)
     if taken:
@@ -298,13 +298,13 @@ def _manifest(work: Work, plan: Plan, values: np.ndarray, chunk: int | None) -> 
         "seed": plan.seed,
         "cells": list(work.cells),
         "figures": names,
-        "population": _ledger.hash_population(sim.population),
-        "law": _ledger.hash_law(sim.parameters),
-        "rules": _ledger.hash_functions(rules),
+        "population": hashes.of_population(sim.population),
+        "law": hashes.of_law(sim.parameters),
+        "rules": hashes.of_functions(rules),
         "plan": fingerprint(work.cells, values),
-        "outcomes": _ledger.hash_functions({"names": names, **outcomes}),
+        "outcomes": hashes.of_functions({"names": names, **outcomes}),
         "precision": sim.precision,
-        "code": _ledger.hash_code(),
+        "code": hashes.of_code(),
         "layout": list(kernel),
         "made with": {"jaxsim": jaxsim.__version__, "jax": jax.__version__, "source": sim.population.source,
                       "year": sim.year, "law": sim.law.name},
@@ -343,11 +343,6 @@ def _executor(given: Executor | str) -> Executor:
     if not hasattr(given, "run"):
         raise JaxsimError(f"executor {given!r} is none: use 'local', 'ray', or one of jaxsim.sweep")
     return given
-
-
-def _whole_number(name: str, given: Any, least: int) -> None:
-    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < least):
-        raise JaxsimError(f"{name}={given!r}: give a whole number of at least {least}")
 
 
 def _shard(given: tuple[int, int] | str) -> tuple[int, int]:

@@ -20,9 +20,10 @@ from pyarrow import dataset, parquet
 
 import jaxsim as js
 from jaxsim import measures
-from jaxsim.sweep import Local, kernel, ledger, run
+from jaxsim.sweep import Local, hashes, kernel, ledger, run
+from jaxsim.sweep.hashes import of_functions
 from jaxsim.sweep.kernel import Kernel
-from jaxsim.sweep.ledger import Ledger, hash_functions
+from jaxsim.sweep.ledger import Ledger
 
 WAGE_BASE = "irs.payroll.social_security.wage_base"
 CREDIT = "irs.credits.ctc.amount"
@@ -254,7 +255,7 @@ def test_another_run_is_refused_and_the_folder_stays_as_it_is(go, finished, quic
 
 def test_a_run_by_other_code_is_refused(go, finished, monkeypatch):
     before = contents(finished)
-    monkeypatch.setattr(ledger, "hash_code", lambda: "other")
+    monkeypatch.setattr(hashes, "of_code", lambda: "other")
     with pytest.raises(js.JaxsimError, match=r"its version of jaxsim's code differs"):
         go(finished)
     assert contents(finished) == before
@@ -328,10 +329,10 @@ def test_hashes_are_the_same_in_every_process():
     space: dict = {"__name__": "here"}
     exec(FUNCTION, space)
     code = f"space = {{'__name__': 'here'}}\nexec({FUNCTION!r}, space)\n"
-    code += "from jaxsim.sweep.ledger import hash_functions\nprint(hash_functions({'f': space['f']}))"
+    code += "from jaxsim.sweep.hashes import of_functions\nprint(of_functions({'f': space['f']}))"
     environment = {**os.environ, "PYTHONHASHSEED": "123", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == hash_functions({"f": space["f"]})
+    assert done.stdout.strip() == of_functions({"f": space["f"]})
 
 
 def test_a_folder_with_other_files_is_refused(go, tmp_path):
