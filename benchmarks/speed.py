@@ -1,6 +1,6 @@
-"""Speed beside Tax-Calculator's `calc_all` on its whole CPS file, in one run: medians, cold starts, memory, reforms.
+"""Speed beside Tax-Calculator's `calc_all` on its whole CPS file, in one run: medians, cold starts, memory.
 
-    python benchmarks/speed.py            # all, about ten minutes on two cores
+    python benchmarks/speed.py            # all, some minutes on two cores
     python benchmarks/speed.py --part warm household
 
 Needs the `validation` extra. Prints Markdown for BENCHMARKS.md.
@@ -173,40 +173,6 @@ def household() -> None:
     print(f"\nA single household, warm, built and computed anew each time: {1e3 * median(run, 51):.1f} ms")
 
 
-def reforms(count: int = 1_000) -> None:
-    print(f"\n### {count:,} reforms in one batched run, total income tax, float64 and float32\n")
-    heading("population", "parameters", "kernel", "precision", "first", "second", "reforms a second",
-            "million unit-reforms a second")  # fmt: skip
-    rng = np.random.default_rng(0)
-    for label, population in (("bundled sample", js.load_population("cps_sample")), ("whole file", whole_file())):
-        for name in ("float64", "float32"):
-            sim = js.Simulation(population, YEAR, precision=name)
-            units = population.count("tax_unit")
-            few = {
-                "irs.credits.ctc.amount": rng.uniform(0, 6_000, count),
-                "irs.credits.ctc.phase_out.rate": rng.uniform(0.02, 0.1, count),
-            }
-            tree = sim.arguments("income_tax")[0]
-            every = {}
-            for path, leaf in tree.items():
-                low, high = sim.law[path].bounds
-                factor = rng.uniform(0.95, 1.05, (count, *np.shape(leaf)))
-                every[path] = np.clip(np.asarray(leaf, dtype=np.float64) * factor, low, high)
-            cases = [
-                ("CTC, 2", few, "specialised"),
-                ("CTC, 2", few, "generic"),
-                (f"all, {len(every)} leaves", every, "generic"),
-            ]
-            for parameters, values, kernel in cases:
-                seconds = []
-                for _ in range(2):
-                    started = time.perf_counter()
-                    sim.vary("income_tax", values, kernel=kernel)
-                    seconds.append(time.perf_counter() - started)
-                row(label, parameters, kernel, name, f"{seconds[0]:.1f} s", f"{seconds[1]:.1f} s",
-                    f"{count / seconds[1]:,.0f}", f"{count * units / seconds[1] / 1e6:,.0f}")  # fmt: skip
-
-
 STAGES = ("adjusted_gross_income", "taxable_income", "regular_tax", "tax_before_credits", "income_tax")
 
 
@@ -239,7 +205,7 @@ def rules() -> None:
     row("each hundred rules", "", "", f"{each[0]:.1f} ms", f"{each[1]:.1f} s", f"{each[2]:.0f} ms", f"{each[3]:.1f} s")
 
 
-PARTS = {"warm": warm, "rules": rules, "cold": cold, "household": household, "reforms": reforms}
+PARTS = {"warm": warm, "rules": rules, "cold": cold, "household": household}
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def speed(names: list[str]) -> None:
                 )  # fmt: skip
 
 
-def _rate(sim: js.Simulation, asked: Any, cells: list[str], kernel: Kernel, seconds: float = 8.0) -> float:
+def _rate(sim: js.Simulation, asked: Any, cells: list[str], kernel: Kernel, seconds: float = 4.0) -> float:
     """Reforms a second of a warm kernel by the local executor's threads."""
     from jaxsim.sweep.executors import Local
     from jaxsim.sweep.run import Work

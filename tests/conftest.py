@@ -13,6 +13,13 @@ import pytest
 
 import jaxsim as js
 
+LONGEST = ("test_gradients", "test_properties", "test_notebook", "test_million_notebook", "test_readme")
+"""Files that take minutes: they begin first, so that no worker is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_programs() -> Iterator[None]:

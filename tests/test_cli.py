@@ -158,6 +158,7 @@ def test_score_over_a_window(tmp_path):
     assert table.loc["credit", "2026"] < 0 < table.loc["rate", "2026"]
 
 
+@pytest.mark.slow
 def test_score_an_act_on_the_law_before():
     result = jaxsim("score", "--enact", "pl_119_21", "--baseline", "before_pl_119_21", "--years", 1)
     assert result.exit_code == 0, result.output

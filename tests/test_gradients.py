@@ -21,7 +21,13 @@ def off_kinks(low, middle, high, h, slope):
 
 
 @pytest.mark.parametrize(
-    "column", ["employment_income", "self_employment_income", "taxable_interest_income", "social_security"]
+    "column",
+    [
+        "employment_income",
+        pytest.param("self_employment_income", marks=pytest.mark.slow),
+        pytest.param("taxable_interest_income", marks=pytest.mark.slow),
+        "social_security",
+    ],
 )
 def test_marginal_rates_equal_central_differences(sample, column):
     h = 0.25
@@ -116,6 +122,7 @@ def test_a_loop_in_a_rule_counts_as_a_step(sim):
     assert "irs.credits.ctc.amount" in steps.may_step(changed.system, "looped", *changed.arguments("looped"))
 
 
+@pytest.mark.slow
 def test_what_is_certified_has_no_step(sample):
     """A certified parameter's total is continuous: halving the change halves the difference."""
     table = sample.gradient("income_tax", smooth=False)
@@ -184,7 +191,7 @@ def test_zeros_are_not_near_a_minimum(sample):
 
 
 def test_no_support_in_data(sample):
-    table = sample.gradient("income_tax")
+    table = sample.gradient("income_tax", smooth=False)
     flagged = table.index[table["no support in data"]]
     assert any(name.startswith("irs.deductions.qbi.wage_rate") for name in flagged)  # the CPS has no W-2 wages
     assert (table.loc[flagged, "gradient"] == 0).all()
@@ -264,6 +271,7 @@ def test_steps_move_one_member_at_a_time(sim):
     assert ((stepped - exact)[both].abs() < 1e-6).mean() > 0.98
 
 
+@pytest.mark.slow
 def test_smoothed_derivatives_are_finite_over_an_edge_grid():
     """Zeros, thresholds, huge amounts and losses in every filing status, in float32 (plain ones: test_properties)."""
     rng = np.random.default_rng(5)

@@ -42,6 +42,7 @@ def test_notebook_example_runs():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_derivative_example_runs(capsys):
     names: dict[str, object] = {}
     exec(PYTHON[2], names)
@@ -50,6 +51,7 @@ def test_derivative_example_runs(capsys):
     assert -70e6 < slope < -30e6
 
 
+@pytest.mark.slow
 def test_example_of_many_laws_runs(capsys):
     names: dict[str, object] = {}
     exec(PYTHON[1], names)

@@ -100,6 +100,7 @@ def test_copies_share_nothing_they_change(sim):
     assert sim.total("income_tax") == before
 
 
+@pytest.mark.slow
 def test_float32_is_close_to_float64(sample):
     quick = js.Simulation(sample.population, 2026, precision="float32", age=False)
     targets = ("income_tax", "payroll_tax", "eitc", "refundable_ctc", "adjusted_gross_income")
@@ -239,6 +240,7 @@ def test_explain_one_unit(sim):
     assert told.value[0] == pytest.approx(sim.calculate("income_tax").loc[unit, "income_tax"])
 
 
+@pytest.mark.slow
 def test_inputs_that_data_lack_are_scalars_and_change_nothing(
     population: js.Population, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,6 +190,7 @@ def test_a_child_by_the_tables():
     assert child.columns("regular_tax")["regular_tax"][0] == 7_627 - 6_739 + 131
 
 
+@pytest.mark.slow
 def test_tables_are_steps_that_smoothing_sees(sample):
     """Exact slopes are flat and flagged; smoothed over a wide window the tables are the statute's schedules."""
     by_table = js.Simulation(sample.population, 2026, tables=True)
