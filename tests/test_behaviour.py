@@ -149,6 +149,7 @@ def test_one_household_by_hand():
     assert same[GAINS][0] == pytest.approx(20_000, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_derivatives_of_revenue_under_the_whole_law(sim):
     """By the rate of one tax, responses in all others included."""
     responding = sim.with_behaviour(ALL)

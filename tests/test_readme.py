@@ -29,6 +29,7 @@ def test_two_commands_do_all_set_up():
     assert commands == ["pip install -e . && jaxsim demo", "pip install -e '.[test]' && pytest"]
 
 
+@pytest.mark.slow
 def test_notebook_example_runs():
     matplotlib.use("agg")
     lines = [line for line in PYTHON[0].splitlines() if line]
