@@ -37,7 +37,7 @@ YEAR = 2026
 FEW = ["irs.credits.ctc.amount", "irs.credits.ctc.refundable.maximum"]
 SEVERAL = ["income_tax", "cost", "poverty_rate", "poverty_gap", "winners", "losers", "gain_by_decile"]
 MILLION = 1_000_000
-H200 = 67e12  # float32 operations a second of an NVIDIA H200 SXM, by its data sheet
+H200 = 67e12, 4.8e12  # float32 operations and bytes of memory a second of an NVIDIA H200 SXM, by its data sheet
 HERE = Path(__file__).parent
 
 
@@ -64,32 +64,28 @@ def random_laws(sim: js.Simulation, cells: list[str], n: int, seed: int = 0) -> 
 
 
 def peak_rate(dtype: Any) -> float:
-    """Multiply-adds counted as two operations a second that all cores do on arrays in cache: the roof of arithmetic."""
+    """Operations a second of a product of matrices, all cores: the roof of arithmetic."""
     with precision("float64" if dtype == np.float64 else "float32"):
-        x = jnp.linspace(0, 1, 131_072, dtype=dtype)
-
-        @jax.jit
-        def chain(x: Any) -> Any:
-            for k in range(64):
-                x = x * 0.999 + 0.001 * k
-            return x
-
-        return 2 * 64 * x.size / median(lambda: chain(x), 50)
+        x = jnp.ones((1_536, 1_536), dtype)
+        product = jax.jit(jnp.dot)
+        return 2 * 1_536**3 / median(lambda: product(x, x), 20)
 
 
-def operations_of(kernel: Kernel) -> float:
-    """Arithmetic operations for one tax unit and reform, as XLA counts those of the compiled program."""
+def count_of(kernel: Kernel, what: str) -> float:
+    """Operations ("flops") or bytes ("bytes accessed") for one tax unit and reform, as XLA counts them."""
     values = np.full((kernel.size, len(kernel.cells)), np.nan)
     with precision(kernel.sim.precision):
         compiled = kernel._jitted.lower(kernel.parameters, kernel.blocks[0], kernel.batch(values)).compile()
     units = kernel.sim.population.count("tax_unit") / len(kernel.blocks)
-    return compiled.cost_analysis()["flops"] / kernel.size / units
+    return compiled.cost_analysis()[what] / kernel.size / units
 
 
 def speed(names: list[str]) -> None:
     print("\n## Reforms a second\n")
-    print("`roof` is the arithmetic of the compiled program (XLA's count) at the rate of a chain of multiply-adds on")
-    print("arrays in cache, all cores; `share` is how much of it is reached.\n")
+    print(
+        "`roof` is the arithmetic of the compiled program, as XLA counts it, at the rate of a product of matrices, all"
+    )
+    print("cores; `share` is how much of it is reached. Comparisons and selections cannot use multiply-adds.\n")
     heading(
         "population", "parameters", "outcomes", "precision", "kernel", "rules", "prepare and compile",
         "reforms a second", "million unit-reforms a second", "operations a unit-reform", "roof", "share",
@@ -108,7 +104,7 @@ def speed(names: list[str]) -> None:
                 first = time.perf_counter() - started
                 rate = _rate(sim, asked, cells, kernel)
                 units = population.count("tax_unit")
-                operations = operations_of(kernel)
+                operations = count_of(kernel, "flops")
                 roof = peak / operations / units
                 label = f"{len(asked)} kinds" if outcomes == "several" else outcomes
                 order = kernel.system.order(targets_of(kernel.system, asked))
@@ -207,7 +203,7 @@ def loop(reforms: int = 5) -> None:
         policy.set_year(YEAR)
         calculator = taxcalc.Calculator(policy=policy, records=records)
         calculator.calc_all()
-        theirs.append(calculator.weighted_total("iitax"))
+        theirs.append(calculator.weighted_total("iitax") / 100)  # the file has its weights in hundredths
         times.append(time.perf_counter() - started)
     each = float(np.median(times))
     sim = js.Simulation(whole_file(), YEAR, age=False)
@@ -237,13 +233,13 @@ def million(reforms: int, share: float) -> None:
     if count < reforms:
         print(f"PROJECTION for {reforms:,} reforms at that rate: {seconds * reforms / count / 60:,.0f} minutes.")
         kernel = Kernel(sim._copy(precision="float32"), resolve(sim, ["income_tax", "cost"]), FEW, laws=MILLION)
-        arithmetic = reforms * operations_of(kernel) * sim.population.count("tax_unit")
-        share = arithmetic * made.rate / reforms / peak_rate(np.float32)
-        minutes = arithmetic / share / H200 / 60
+        lanes = reforms * sim.population.count("tax_unit")
+        arithmetic = lanes * count_of(kernel, "flops") / H200[0]
+        memory = lanes * count_of(kernel, "bytes accessed") / H200[1]
         print(
-            f"PROJECTION for one H200, not measured: {minutes:.1f} minutes, if it reaches as much ({share:.0%}) of "
-            f"its arithmetic ({H200 / 1e12:.0f} TFLOP/s of float32 by its data sheet) as this CPU of its own; "
-            f"{3 * minutes:.1f} minutes at a third of that."
+            f"PROJECTION for one H200, not measured: by its data sheet {arithmetic:,.1f} s of arithmetic and "
+            f"{memory:,.0f} s of memory traffic, as XLA counts those of the program compiled for this CPU; at a tenth "
+            f"of these rates {10 * (arithmetic + memory) / 60:,.1f} minutes."
         )
 
 
