@@ -7,6 +7,9 @@ sim.impact(js.Reform({"irs.credits.ctc.amount": 3000})).plot()
 sim.gradient("income_tax", parameters="irs.credits")
 """
 
+import importlib
+from types import ModuleType
+
 from jaxsim import numerics
 from jaxsim.baselines import baseline, baselines, provisions
 from jaxsim.behaviour import Behaviour
@@ -43,6 +46,14 @@ from jaxsim.sweep import draws, grid, latin_hypercube, open_sweep, sobol, sweep,
 
 __version__ = "0.1.0"
 
+
+def __getattr__(name: str) -> ModuleType:
+    """`js.calibrate` is imported when it is first used: it brings Optax along."""
+    if name == "calibrate":
+        return importlib.import_module("jaxsim.calibrate")
+    raise AttributeError(f"module 'jaxsim' has no attribute {name!r}")
+
+
 __all__ = [
     "Behaviour",
     "Design",
@@ -65,6 +76,7 @@ __all__ = [
     "System",
     "baseline",
     "baselines",
+    "calibrate",
     "cost_at_most",
     "draws",
     "elasticities",

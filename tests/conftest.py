@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")  # compile anew, and leave the user's cache alone
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # A folder of this run alone, empty at first: files of tests and both workers compile the same programs, and the
+    # user's own cache stays as it is. Set before JAX is imported; workers inherit it.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxsim-tests-")
 
 import jax
 import numpy as np
@@ -19,6 +24,11 @@ LONGEST = ("test_gradients", "test_properties", "test_notebook", "test_million_n
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

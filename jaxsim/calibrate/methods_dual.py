@@ -1,0 +1,212 @@
+"""The methods "entropy", "chi_square" and "logit": the nearest weights that meet targets, along a path of slack."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsim.calibrate import checkpoints, duals
+from jaxsim.calibrate.distances import Distance
+from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, effective_sample_size
+from jaxsim.calibrate.methods_descent import _scaled
+from jaxsim.calibrate.problem import Problem
+from jaxsim.calibrate.progress import Progress
+from jaxsim.calibrate.tiles import Tiles, spread, tile
+from jaxsim.errors import JaxsimError, whole_number
+from jaxsim.precision import precision
+
+LOOSE = 10.0
+"""Slack at which the path starts."""
+TIGHT = 1e-6
+"""Slack at the end of the path to exact targets."""
+FALLS = 0.7
+"""Share of the largest error that must be gone after slack is cut to a tenth, while targets are within reach."""
+ON_THE_WAY = 1e-5
+"""Largest gradient at which the path goes on to the next slack."""
+
+
+def entropy(run: Run, *, give: float = 0.0, steps: int = 40, close: float = 1e-10, start: float = LOOSE) -> Outcome:
+    """The weights nearest to the base weights in entropy: ratios are exponentials.
+
+    Args:
+        give: slack of the targets: 0 for exact. A target that stood alone would be missed by give / (1 + give) of what
+            the base weights miss it by.
+        steps: most Newton steps for each slack of the path.
+        close: largest gradient (relative error) at which the last step is final.
+        start: slack at which the path starts.
+    """
+    return _dual(run, "entropy", give, steps, close, start)
+
+
+def chi_square(run: Run, *, give: float = 0.0, steps: int = 40, close: float = 1e-10, start: float = LOOSE) -> Outcome:
+    """The weights nearest in chi-square distance (generalised regression); without bounds they may turn negative,
+    which is refused. Options as for `entropy`."""
+    return _dual(run, "chi_square", give, steps, close, start)
+
+
+def logit(run: Run, *, give: float = 0.0, steps: int = 40, close: float = 1e-10, start: float = LOOSE) -> Outcome:
+    """The nearest weights by the logit distance, smooth between both bounds, which must be given; options as for
+    `entropy`."""
+    return _dual(run, "logit", give, steps, close, start)
+
+
+def arrays(problem: Problem) -> tuple[Tiles, jax.Array, jax.Array, jax.Array]:
+    """Matrix, values and shares as `duals` takes them, and the slack that a give of 1 is; in float64.
+
+    A target's slack is in proportion to the variance of its estimate over households, so that few large records give
+    more than many small ones.
+    """
+    total = problem.base.sum()
+    tiles = tile(_scaled(problem, total), np.float64)
+    shares = tiles.rows(problem.base / total)
+    return (
+        tiles,
+        jnp.asarray(problem.values / problem.scale),
+        shares,
+        jnp.maximum(tiles.squared().totals(shares), 1e-300),
+    )
+
+
+def distance_of(kind: str, bounds: tuple[float, float]) -> Distance:
+    """The distance of a kind within bounds."""
+    low, high = bounds
+    if kind == "chi_square":
+        return Distance(kind, low, None if np.isinf(high) else high) if (low, high) != (0.0, np.inf) else Distance(kind)
+    return Distance(kind, low or (0.0 if kind == "logit" else None), None if np.isinf(high) else high)
+
+
+@functools.partial(jax.jit, static_argnames=("distance",))
+def _step(*args: Any, distance: Distance) -> duals.State:
+    tiles, values, shares, give, state, damp = args
+    return duals.step(tiles, values, shares, give, distance, state, damp)
+
+
+@functools.partial(jax.jit, static_argnames=("distance",))
+def _start(*args: Any, distance: Distance) -> duals.State:
+    tiles, values, shares, give, prices, damp = args
+    return duals.start(tiles, values, shares, give, distance, prices, damp)
+
+
+@functools.partial(jax.jit, static_argnames=("distance",))
+def _weights(*args: Any, distance: Distance) -> jax.Array:
+    tiles, shares, prices = args
+    return tiles.households(shares * distance.ratio(tiles.prices(prices)))
+
+
+def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: float) -> Outcome:
+    whole_number("steps", steps, 1)
+    if isinstance(give, bool) or not np.isfinite(give) or give < 0:
+        raise JaxsimError(f"give={give!r}: the slack is a number of at least 0; 0 asks for exact targets")
+    if not 0 < close < 1 or not start > 0:
+        raise JaxsimError(f"close={close!r} must lie between 0 and 1, start={start!r} above 0")
+    problem = run.problem
+    distance = distance_of(kind, run.bounds)
+    digest = run.digest("dual", kind, give, steps, close, start)
+    path = _path(start, give)
+    with precision("float64"), Progress("fit", None, run.progress) as bar:
+        tiles, values, shares, unit = spread(arrays(problem), run.devices)
+        total = problem.base.sum()
+
+        def weights(prices: jax.Array) -> np.ndarray:
+            return np.asarray(_weights(tiles, shares, prices, distance=distance)) * total
+
+        prices, stage, errors, history = jnp.zeros_like(values), 0, [], []
+        if run.checkpoint is not None:
+            found = checkpoints.load(run.checkpoint, digest, (prices, np.zeros(len(path))))
+            if found is not None:
+                (prices, before), numbers = found
+                stage = int(numbers["stage"])
+                errors = [float(e) for e in np.asarray(before)[:stage]]
+        ended, infeasible = True, False
+        for k in range(stage, len(path)):
+            last = k == len(path) - 1
+            damp = 0.0 * unit if path[k] else TIGHT * unit
+            state = _start(tiles, values, shares, path[k] * unit, prices, damp, distance=distance)
+            ended = False
+            while True:
+                largest = float(jnp.max(jnp.abs(state.gradient)))
+                ended = largest <= (close if last else ON_THE_WAY)
+                if ended or int(state.steps) >= steps or not np.isfinite(largest):
+                    break
+                state = _step(tiles, values, shares, path[k] * unit, state, damp, distance=distance)
+                bar.advance(1, slack=path[k], gradient=largest)
+            if not ended and _stands(state, close):
+                ended = True
+            if not np.isfinite(float(jnp.max(jnp.abs(state.gradient)))):
+                ended = False
+                break
+            found_errors = np.abs(problem.errors(weights(state.prices)))
+            row = {"step": float(k), "give": path[k], "newton_steps": float(state.steps), "gradient": largest,
+                   "mean_error": float(found_errors.mean()), "worst": float(found_errors.max()),
+                   "effective_sample_size": effective_sample_size(weights(state.prices))}  # fmt: skip
+            history.append(row)
+            errors.append(row["worst"])
+            if give == 0 and not last and k and errors[-1] > run.tolerance and _no_better(errors):
+                # prices grow without bound while the error stays: exact targets are out of reach together
+                prices, infeasible = state.prices, True
+                break
+            if last and not ended and give == 0 and history[:-1] and errors[-1] > run.tolerance:
+                infeasible = True
+                break
+            prices = state.prices
+            if run.checkpoint is not None:
+                padded = np.zeros(len(path))
+                padded[: len(errors)] = errors
+                checkpoints.save(run.checkpoint, digest, (prices, padded), {"stage": float(k + 1)})
+        found_weights = weights(prices)
+        proof = _proof(tiles, values, shares, prices, distance) if infeasible else False
+    details = {"give": history[-1]["give"] if history else give, "proof": proof, "distance": distance}
+    if (found_weights < 0).any():
+        share = (found_weights < 0).mean()
+        raise JaxsimError(
+            f"{share:.1%} of the weights are negative: give bounds=(0, None) or more, use 'entropy', or more give"
+        )
+    relative = np.asarray(prices)
+    if infeasible:
+        words = "proved by their prices" if proof else "their prices grow without bound"
+        message = (
+            f"exact targets contradict each other or the bounds ({words}); these are the weights with slack "
+            f"{details['give']:.0e}"
+        )
+        return Outcome(found_weights, CONVERGED, message, relative, history, details)
+    if not ended:
+        message = (
+            f"Newton's method did not settle within {steps} steps at slack {details['give']:.0e}: raise steps, widen "
+            "bounds or give more"
+        )
+        return Outcome(found_weights, STALLED, message, relative, history, details)
+    message = "the nearest weights" + (f" with slack {give:g}" if give else " that meet the targets exactly")
+    return Outcome(found_weights, CONVERGED, message, relative, history, details)
+
+
+def _path(start: float, give: float) -> list[float]:
+    """Slacks from loose to tight, each a tenth of the one before; the last is what was asked for."""
+    end = give if give > 0 else TIGHT
+    count = max(int(np.ceil(np.log10(start / end))), 0)
+    between = [float(x) for x in start * 10.0 ** -np.arange(count)]
+    return [*between, give] if give > 0 else [*between, TIGHT, 0.0]
+
+
+def _stands(state: duals.State, close: float) -> bool:
+    """Whether what is left of the gradient is rounding noise: it cannot fall to `close`, but is near."""
+    return float(jnp.max(jnp.abs(state.gradient))) <= 1e3 * close
+
+
+def _no_better(errors: list[float]) -> bool:
+    return len(errors) > 2 and errors[-1] > FALLS * errors[-2] and errors[-2] > FALLS * errors[-3]
+
+
+def _proof(tiles: Tiles, values: jax.Array, shares: jax.Array, prices: jax.Array, distance: Distance) -> bool:
+    """Whether the prices prove that no weights within the bounds meet the targets: what the targets are worth at
+    these prices is more than any such weights can be worth (Farkas)."""
+    towards = prices / jnp.max(jnp.abs(prices))
+    worth = tiles.prices(towards)
+    low, high = distance.limits
+    gain, loss = jnp.maximum(worth, 0.0), jnp.maximum(-worth, 0.0)
+    most_gain = high * gain if np.isfinite(high) else jnp.where(gain > 1e-9, jnp.inf, 0.0)
+    most = float(jnp.sum(jnp.where(shares > 0, shares * (most_gain - max(low, 0.0) * loss), 0.0)))
+    return bool(float(towards @ values) > most + 1e-9)

@@ -1,0 +1,154 @@
+"""Replicate weights: how far the calibrated weights would differ had other households been drawn.
+
+Each replicate calibrates anew from base weights of households drawn again (bootstrap) or with a group left out
+(jackknife). All start from the fit's prices and use its Hessian, so a replicate costs a few products, and batches of
+them run under `vmap`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsim.calibrate import duals, methods_dual
+from jaxsim.calibrate.distances import Distance
+from jaxsim.calibrate.fitting import Fit
+from jaxsim.calibrate.implicit import distance_of, household_amounts
+from jaxsim.calibrate.progress import Progress
+from jaxsim.calibrate.tiles import fold
+from jaxsim.errors import JaxsimError, whole_number
+from jaxsim.precision import precision
+
+if TYPE_CHECKING:
+    from jaxsim.simulation import Simulation
+
+KINDS = ("bootstrap", "jackknife")
+CHORDS = 60
+"""Most steps of a replicate with the fit's Hessian."""
+SETTLED = 1e-6
+"""Largest gradient (relative error) at which a replicate is settled."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Replicate weights.
+
+    Attributes:
+        weights: [replicates, households].
+        kind: "bootstrap" or "jackknife".
+        factor: what squared deviations from the mean of the replicates are summed with to give a variance.
+        settled: which replicates met their targets as closely as the fit does [replicates].
+        fit: the fit whose weights they replicate.
+    """
+
+    weights: np.ndarray
+    kind: str
+    factor: float
+    settled: np.ndarray
+    fit: Fit
+
+    def standard_error(self, simulation: Simulation | None, outcome: str | Any) -> float:
+        """Standard error of the weighted total of a variable, or of amounts a household [households]."""
+        amounts = household_amounts(self.fit, simulation, outcome)
+        figures = self.weights[self.settled] @ amounts
+        return float(np.sqrt(self.factor * np.square(figures - figures.mean()).sum()))
+
+
+def replicates(
+    fit: Fit, kind: str = "bootstrap", count: int = 100, *, seed: int = 0, batch: int = 4, progress: bool = False
+) -> Replicates:
+    """Replicate weights of a fit by a dual method ("entropy", "chi_square", "logit").
+
+    Args:
+        fit: the fit.
+        kind: "bootstrap" (households drawn with replacement) or "jackknife" (`count` random groups, each left out
+            once).
+        count: number of replicates, at least 2.
+        seed: of the draws.
+        batch: replicates that run together.
+        progress: show a progress bar.
+    """
+    if kind not in KINDS:
+        raise JaxsimError(f"replicates of kind {kind!r}: use one of {', '.join(KINDS)}")
+    whole_number("count", count, 2)
+    whole_number("batch", batch, 1)
+    distance, problem = distance_of(fit), fit.problem.keep(fit.fitted)
+    carried = np.flatnonzero(problem.base > 0)
+    if count > len(carried):
+        raise JaxsimError(f"count={count}: more replicates than households with weight ({len(carried)})")
+    rng = np.random.Generator(np.random.PCG64(seed))
+    group = rng.permutation(len(carried)) % count
+    total = problem.base.sum()
+
+    def factors(k: int) -> np.ndarray:
+        """What base weights are multiplied by in a replicate."""
+        found = np.zeros(len(problem.base))
+        if kind == "bootstrap":
+            draws = np.random.Generator(np.random.PCG64([seed, k])).integers(0, len(carried), len(carried))
+            found[carried] = np.bincount(draws, minlength=len(carried))
+        else:
+            found[carried] = np.where(group == k, 0.0, count / (count - 1.0))
+        return found
+
+    weights, settled = np.empty((count, len(problem.base))), np.empty(count, dtype=bool)
+    with precision("float64"), Progress("replicates", count, progress) as bar:
+        tiles, values, shares, unit = methods_dual.arrays(problem)
+        give, prices = fit.details["give"] * unit, jnp.asarray(fit.prices)
+        factored = jax.jit(duals.factor)(_hessian(tiles, shares, give, prices, distance=distance))
+        for first in range(0, count, batch):
+            some = range(first, min(first + batch, count))
+            drawn = jnp.stack([tiles.rows(problem.base / total * factors(k)) for k in some])
+            found, left = _chords(tiles, values, drawn, give, prices, factored, distance=distance)
+            weights[list(some)] = np.asarray(jax.vmap(tiles.households)(found)) * total
+            settled[list(some)] = np.asarray(left) <= SETTLED
+            bar.advance(len(some))
+    if settled.sum() < 2:
+        raise JaxsimError("fewer than two replicates settled: give the targets more slack (`give`) in the fit")
+    used = int(settled.sum())
+    factor = 1.0 / (used - 1) if kind == "bootstrap" else (used - 1) / used
+    return Replicates(weights, kind, factor, settled, fit)
+
+
+@functools.partial(jax.jit, static_argnames=("distance",))
+def _hessian(*args: Any, distance: Distance) -> jax.Array:
+    tiles, shares, give, prices = args
+    return duals.hessian(tiles, shares, give, distance, prices)
+
+
+@functools.partial(jax.jit, static_argnames=("distance",))
+def _chords(*args: Any, distance: Distance) -> tuple[jax.Array, jax.Array]:
+    """Weights as shares of replicates and what is left of their gradients, by Newton steps with one Hessian."""
+    tiles, values, drawn, give, prices, factored = args
+
+    def one(shares: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def gradient(p: jax.Array) -> jax.Array:
+            return values - tiles.totals(shares * distance.ratio(tiles.prices(p))) - give * p
+
+        def more(s: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+            return (jnp.max(jnp.abs(s[1])) > SETTLED / 10) & (s[2] < CHORDS)
+
+        def chord(s: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+            p, g, k = s
+            bent = shares * distance.slope(tiles.prices(p))
+            direction, _ = duals.solve(tiles, bent, give, factored, g, 1e-2)
+            along, exponent = tiles.prices(direction), tiles.prices(p)
+            # half as long until the slope along the step has fallen: replicates start near their optimum
+            lengths = 0.5 ** jnp.arange(8.0)
+
+            def slope(length: jax.Array) -> jax.Array:
+                ratio = distance.ratio(exponent + length * along)
+                return direction @ values - fold(shares * ratio * along) - (give * direction) @ (p + length * direction)
+
+            fine = jnp.abs(jax.lax.map(slope, lengths)) <= 0.9 * jnp.abs(direction @ g)
+            p = p + lengths[jnp.argmax(fine)] * direction
+            return p, gradient(p), k + 1
+
+        p, left, _ = jax.lax.while_loop(more, chord, (prices, gradient(prices), jnp.asarray(0)))
+        return shares * distance.ratio(tiles.prices(p)), jnp.max(jnp.abs(left))
+
+    return jax.vmap(one)(drawn)
