@@ -1,10 +1,11 @@
-"""The command line: `jaxsim demo | run | score | sweep | merge | calc | params | explain | doctor ...`.
+"""The command line: `jaxsim demo | run | score | sweep | merge | calibrate | calc | params | explain | doctor ...`.
 
 Exit codes: 0 done; 1 `doctor` found something broken; 2 the user's input is wrong (the message says how to mend it).
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from jaxsim.baselines import CURRENT
+from jaxsim.cli_calibrate import calibrate, targets
 from jaxsim.cli_sweep import merge, sweep
 from jaxsim.cli_window import baselines, score
 from jaxsim.console import make_console, print_table, with_baseline, with_population, with_tables, writable
@@ -66,21 +68,37 @@ cli.add_command(score)
 cli.add_command(baselines)
 cli.add_command(sweep)
 cli.add_command(merge)
+cli.add_command(calibrate)
+cli.add_command(targets)
 
 
 @cli.command()
 @click.option("--amount", default=3_000.0, show_default=True, help="Child tax credit for each child, dollars.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and plots.")
 @click.option("--all", "show_all", is_flag=True, help="Print every parameter of the gradient.")
-@with_population
+@functools.partial(with_population, default="cps_calibrated")
 def demo(
     amount: float, population: str, year: int, data_year: int | None, out: Path | None, show_all: bool, tables: bool
 ) -> None:
     """Score a larger child tax credit on real households, with the gradient of its cost."""
     from jaxsim.reform import Reform
 
+    if population == "cps_calibrated":
+        _show_official()
+
     reform = Reform({"irs.credits.ctc.amount": amount}, name=f"Child tax credit of ${amount:,.0f}")
     _score(reform, population, year, data_year, out, show_all, gradient=True, tables=tables)
+
+
+def _show_official() -> None:
+    """Official totals that the weights were not fitted to, beside ours."""
+    console = make_console()
+    with console.status("Comparing the households with official totals ..."):
+        from jaxsim.calibrate.sample import YEAR, official
+
+        table = official()
+    title = f"Weights fitted to official totals of {YEAR}, and what they were not fitted to"
+    print_table(console, title, table, dict.fromkeys(table.columns, ",.2f"))
 
 
 @cli.command()
@@ -130,7 +148,8 @@ def _score(
         reformed = sim.with_reform(reform)
     with console.status("Computing the impact ..."):
         impact = sim.impact(reform)
-    console.print(f"[bold]{reform.name}[/bold], {year}, {sim.population!r}".replace("<", "").replace(">", ""))
+    told = f"[bold]{reform.name}[/bold], {year}, {sim.population!r}".replace("<", "").replace(">", "")
+    console.print(told, soft_wrap=True)
     console.print(f"Revenue {impact.cost / 1e9:+,.1f} billion dollars a year\n")
     budget = impact.budget / 1e9
     print_table(console, "Budget, billion dollars", budget, dict.fromkeys(budget.columns, ",.2f"))

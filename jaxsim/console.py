@@ -41,10 +41,13 @@ with_tables = click.option(
 )
 
 
-def with_population(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_population(command: Callable[..., Any], default: str = "cps_sample") -> Callable[..., Any]:
+    """Add the options that choose the population, its year and the tax tables."""
+
     @with_tables
-    @click.option("--population", "-p", default="cps_sample", show_default=True,
-                  help="cps_sample, cps (the whole file), or a file or folder.")  # fmt: skip
+    @click.option("--population", "-p", default=default, show_default=True,
+                  help="cps_sample, cps_calibrated (the same with weights fitted to official totals), cps (the whole "
+                  "file), or a file or folder.")  # fmt: skip
     @click.option("--data-year", type=int, help="Year of the amounts in a file that does not say it; they are aged.")
     @click.option("--year", "-y", default=2026, show_default=True, type=int, help="Tax year.")
     @functools.wraps(command)

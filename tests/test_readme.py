@@ -46,7 +46,7 @@ def test_notebook_example_runs():
 @pytest.mark.slow
 def test_derivative_example_runs(capsys):
     names: dict[str, object] = {}
-    exec(PYTHON[2], names)
+    exec(PYTHON[3], names)
     slope = float(capsys.readouterr().out)
     # a dollar for each child of a return with tax or earnings enough: some 48 million of 73 million children
     assert -70e6 < slope < -30e6
@@ -62,8 +62,16 @@ def test_example_of_many_laws_runs(capsys):
     assert names["design"].feasible
 
 
+@pytest.mark.slow
+def test_calibration_example_runs(capsys):
+    names: dict[str, object] = {}
+    exec(PYTHON[2], names)
+    assert "within 10%" in capsys.readouterr().out
+    assert names["calibrated"].total("employment_income") > 9e12
+
+
 def test_only_these_python_examples():
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 4
 
 
 @pytest.mark.parametrize("line", sorted(set(INLINE)))

@@ -81,10 +81,11 @@ def _ratios(problem: Problem, slack: np.ndarray) -> list[tuple[Any, ...]]:
         for position, later in enumerate(rows[:LARGEST_GROUP]):
             for earlier in rows[:position]:
                 # a mixture of ratios: the entries divided by are of one sign
-                pairs = ((i, j) for i, j in ((later, earlier), (earlier, later)) if _one_sign(entries[j]))
-                i, j = next(pairs, (-1, -1))
-                if i < 0 or problem.values[j] == 0:
+                both = ((later, earlier), (earlier, later))
+                fits = [(i, j) for i, j in both if problem.values[j] != 0 and _one_sign(entries[j])]
+                if not fits:
                     continue
+                i, j = fits[0]
                 ratios = entries[i] / entries[j]
                 least, most, sign = ratios.min(), ratios.max(), np.sign(entries[j][0])
                 # what the other target allows within its tolerance, and what that allows this one

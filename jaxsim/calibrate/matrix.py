@@ -178,7 +178,8 @@ class _Rows:
         entity, rows = ROWS.get(counts, ""), self.counted(concept, counts)
         for constraint in constraints:
             rows = rows[self.mask(entity, constraint)[rows]]
-        values = self.amount(concept, entity)[rows] if statistic == "amount" else np.ones(len(rows))
+        adds_up = statistic == "amount" or concepts()[concept].get("sums", False)
+        values = self.amount(concept, entity)[rows] if adds_up else np.ones(len(rows))
         return self.homes[entity][rows], values
 
     def mask(self, entity: str, constraint: Constraint) -> np.ndarray:

@@ -23,6 +23,8 @@ LOOSE = 10.0
 """Slack at which the path starts."""
 TIGHT = 1e-6
 """Slack at the end of the path to exact targets."""
+DIRECT = 15
+"""Newton steps for which exact targets are tried without a path."""
 FALLS = 0.7
 """Share of the largest error that must be gone after slack is cut to a tenth, while targets are within reach."""
 ON_THE_WAY = 1e-5
@@ -120,23 +122,26 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
             if found is not None:
                 (prices, before), numbers = found
                 stage = int(numbers["stage"])
-                errors = [float(e) for e in np.asarray(before)[:stage]]
+                errors = [float(e) for e in np.asarray(before)[: int(numbers["errors"])]]
         ended, infeasible = True, False
         for k in range(stage, len(path)):
             last = k == len(path) - 1
+            direct = k == 0 and path[0] == 0.0
             damp = 0.0 * unit if path[k] else TIGHT * unit
             state = _start(tiles, values, shares, path[k] * unit, prices, damp, distance=distance)
             ended = False
             while True:
                 largest = float(jnp.max(jnp.abs(state.gradient)))
-                ended = largest <= (close if last else ON_THE_WAY)
-                if ended or int(state.steps) >= steps or not np.isfinite(largest):
+                ended = largest <= (close if last or direct else ON_THE_WAY)
+                if ended or int(state.steps) >= (min(DIRECT, steps) if direct else steps) or not np.isfinite(largest):
                     break
                 state = _step(tiles, values, shares, path[k] * unit, state, damp, distance=distance)
                 bar.advance(1, slack=path[k], gradient=largest)
             if not ended and _stands(state, close):
                 ended = True
-            if not np.isfinite(float(jnp.max(jnp.abs(state.gradient)))):
+            if direct and not ended:
+                continue  # the long way, from the start
+            if not np.isfinite(largest):
                 ended = False
                 break
             found_errors = np.abs(problem.errors(weights(state.prices)))
@@ -145,7 +150,7 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
                    "effective_sample_size": effective_sample_size(weights(state.prices))}  # fmt: skip
             history.append(row)
             errors.append(row["worst"])
-            if give == 0 and not last and k and errors[-1] > run.tolerance and _no_better(errors):
+            if give == 0 and not last and errors[-1] > run.tolerance and _no_better(errors):
                 # prices grow without bound while the error stays: exact targets are out of reach together
                 prices, infeasible = state.prices, True
                 break
@@ -153,10 +158,14 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
                 infeasible = True
                 break
             prices = state.prices
+            if direct:
+                break
             if run.checkpoint is not None:
                 padded = np.zeros(len(path))
                 padded[: len(errors)] = errors
-                checkpoints.save(run.checkpoint, digest, (prices, padded), {"stage": float(k + 1)})
+                checkpoints.save(
+                    run.checkpoint, digest, (prices, padded), {"stage": float(k + 1), "errors": float(len(errors))}
+                )
         found_weights = weights(prices)
         proof = _proof(tiles, values, shares, prices, distance) if infeasible else False
     details = {"give": history[-1]["give"] if history else give, "proof": proof, "distance": distance}
@@ -184,11 +193,14 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
 
 
 def _path(start: float, give: float) -> list[float]:
-    """Slacks from loose to tight, each a tenth of the one before; the last is what was asked for."""
+    """Slacks from loose to tight, each a tenth of the one before; the last is what was asked for.
+
+    Exact targets are tried at once before: where they fit together that is all it takes.
+    """
     end = give if give > 0 else TIGHT
     count = max(int(np.ceil(np.log10(start / end))), 0)
     between = [float(x) for x in start * 10.0 ** -np.arange(count)]
-    return [*between, give] if give > 0 else [*between, TIGHT, 0.0]
+    return [*between, give] if give > 0 else [0.0, *between, TIGHT, 0.0]
 
 
 def _stands(state: duals.State, close: float) -> bool:

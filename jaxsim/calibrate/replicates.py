@@ -1,8 +1,8 @@
 """Replicate weights: how far the calibrated weights would differ had other households been drawn.
 
 Each replicate calibrates anew from base weights of households drawn again (bootstrap) or with a group left out
-(jackknife). All start from the fit's prices and use its Hessian, so a replicate costs a few products, and batches of
-them run under `vmap`.
+(jackknife). Replicates of a dual method start from the fit's prices and use its Hessian, so that each costs a few
+products, and batches of them run under `vmap`. Those of a descent start from its weights and descend again.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ class Replicates:
 
 
 def replicates(
-    fit: Fit, kind: str = "bootstrap", count: int = 100, *, seed: int = 0, batch: int = 4, progress: bool = False
-) -> Replicates:
-    """Replicate weights of a fit by a dual method ("entropy", "chi_square", "logit").
+    fit: Fit, kind: str = "bootstrap", count: int = 100, *, seed: int = 0, batch: int = 4, steps: int = 150,
+    progress: bool = False,
+) -> Replicates:  # fmt: skip
+    """Replicate weights of a fit by "descent" or a dual method ("entropy", "chi_square", "logit").
 
     Args:
         fit: the fit.
@@ -70,20 +71,21 @@ def replicates(
             once).
         count: number of replicates, at least 2.
         seed: of the draws.
-        batch: replicates that run together.
+        batch: replicates of a dual method that run together.
+        steps: of each descent.
         progress: show a progress bar.
     """
     if kind not in KINDS:
         raise JaxsimError(f"replicates of kind {kind!r}: use one of {', '.join(KINDS)}")
     whole_number("count", count, 2)
     whole_number("batch", batch, 1)
-    distance, problem = distance_of(fit), fit.problem.keep(fit.fitted)
+    whole_number("steps", steps, 1)
+    problem = fit.problem.keep(fit.fitted)
     carried = np.flatnonzero(problem.base > 0)
     if count > len(carried):
         raise JaxsimError(f"count={count}: more replicates than households with weight ({len(carried)})")
     rng = np.random.Generator(np.random.PCG64(seed))
     group = rng.permutation(len(carried)) % count
-    total = problem.base.sum()
 
     def factors(k: int) -> np.ndarray:
         """What base weights are multiplied by in a replicate."""
@@ -95,6 +97,37 @@ def replicates(
             found[carried] = np.where(group == k, 0.0, count / (count - 1.0))
         return found
 
+    if fit.method == "descent":
+        weights, settled = _descents(fit, [factors(k) for k in range(count)], steps, progress)
+    else:
+        weights, settled = _duals(fit, [factors(k) for k in range(count)], batch, progress)
+    if settled.sum() < 2:
+        raise JaxsimError("fewer than two replicates settled: give the targets more slack (`give`) in the fit")
+    used = int(settled.sum())
+    factor = 1.0 / (used - 1) if kind == "bootstrap" else (used - 1) / used
+    return Replicates(weights, kind, factor, settled, fit)
+
+
+def _descents(fit: Fit, factors: list[np.ndarray], steps: int, progress: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [replicates, households], each by a descent from the fit's weights; and which settled: all."""
+    from jaxsim.calibrate.fitting import Run
+    from jaxsim.calibrate.methods_descent import descent
+
+    problem = fit.problem.keep(fit.fitted)
+    options = {**fit.options, "steps": steps, "stop_at": None}
+    weights = []
+    with Progress("replicates", len(factors), progress) as bar:
+        for factor in factors:
+            run = Run(problem.with_base(problem.base * factor), None, fit.bounds, fit.tolerance, None, False)
+            weights.append(descent(run, **{**options, "start": fit.weights * factor}).weights)
+            bar.advance()
+    return np.stack(weights), np.ones(len(factors), dtype=bool)
+
+
+def _duals(fit: Fit, factors: list[np.ndarray], batch: int, progress: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [replicates, households] by Newton steps from the fit's prices, and which settled."""
+    distance, problem = distance_of(fit), fit.problem.keep(fit.fitted)
+    count, total = len(factors), problem.base.sum()
     weights, settled = np.empty((count, len(problem.base))), np.empty(count, dtype=bool)
     with precision("float64"), Progress("replicates", count, progress) as bar:
         tiles, values, shares, unit = methods_dual.arrays(problem)
@@ -102,16 +135,12 @@ def replicates(
         factored = jax.jit(duals.factor)(_hessian(tiles, shares, give, prices, distance=distance))
         for first in range(0, count, batch):
             some = range(first, min(first + batch, count))
-            drawn = jnp.stack([tiles.rows(problem.base / total * factors(k)) for k in some])
+            drawn = jnp.stack([tiles.rows(problem.base / total * factors[k]) for k in some])
             found, left = _chords(tiles, values, drawn, give, prices, factored, distance=distance)
             weights[list(some)] = np.asarray(jax.vmap(tiles.households)(found)) * total
             settled[list(some)] = np.asarray(left) <= SETTLED
             bar.advance(len(some))
-    if settled.sum() < 2:
-        raise JaxsimError("fewer than two replicates settled: give the targets more slack (`give`) in the fit")
-    used = int(settled.sum())
-    factor = 1.0 / (used - 1) if kind == "bootstrap" else (used - 1) / used
-    return Replicates(weights, kind, factor, settled, fit)
+    return weights, settled
 
 
 @functools.partial(jax.jit, static_argnames=("distance",))

@@ -81,14 +81,14 @@ def select(
     """
     import pandas as pd
 
-    store = TargetStore.shipped() if store is None else store
     given = dict(selection) if isinstance(selection, Mapping) else read_selection(selection)
     if set(given) != {"period", "targets"} or not isinstance(given["targets"], list) or not given["targets"]:
         raise InputError("a selection has `period` (a year) and `targets` (a list of entries with `source`)")
-    period, sources = given["period"], store.sources()
+    period = given["period"]
     if isinstance(period, bool) or not isinstance(period, int):
         raise InputError(f"selection: period {period!r} is not a year")
-    of = store.constraints()
+    store = TargetStore.shipped() if store is None else store
+    sources, of = store.sources(), store.constraints()
     tables, factors = [], []
     for number, entry in enumerate(given["targets"], 1):
         where = f"selection, entry {number}"

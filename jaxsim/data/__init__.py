@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["load_population"]
 
 BASE_YEAR = 2014  # of the amounts in the CPS files, see `cps`
+CALIBRATED_YEAR = 2022  # of the calibrated sample, see `calibrate.sample`
 FORMATS = ("taxcalc", "taxsim", "persons", "folder")
-NAMES = ("cps_sample", "cps")
+NAMES = ("cps_sample", "cps_calibrated", "cps")
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".txt")
 
 
@@ -23,7 +24,8 @@ def load_population(source: Any = "cps_sample", *, year: int | None = None, form
     """A population by name, from a file or from a table.
 
     Args:
-        source: "cps_sample", the bundled sample of the CPS (2014 amounts); "cps", the whole CPS file of an installed
+        source: "cps_sample", the bundled sample of the CPS (2014 amounts); "cps_calibrated", the same in 2022 with
+            weights fitted to official totals; "cps", the whole CPS file of an installed
             Tax-Calculator; a folder written by `Population.to_parquet`; a CSV, CSV.gz or Parquet file, or a DataFrame,
             in Tax-Calculator's or TAXSIM's input format or with one row a person in jaxsim's own columns.
         year: the year of the amounts, where the source does not say it. TAXSIM rows of this year only.
@@ -47,15 +49,20 @@ def load_population(source: Any = "cps_sample", *, year: int | None = None, form
 def _named(source: str, year: int | None, format: str | None) -> Population:
     from jaxsim.population import Population
 
-    if source in NAMES and year not in (None, BASE_YEAR):
+    own = CALIBRATED_YEAR if source == "cps_calibrated" else BASE_YEAR
+    if source in NAMES and year not in (None, own):
         raise InputError(
-            f"{source}: its amounts are of {BASE_YEAR}; leave year out here and give it to Simulation(population, "
+            f"{source}: its amounts are of {own}; leave year out here and give it to Simulation(population, "
             f"year={year}), which ages them"
         )
     if source == "cps_sample":
         from jaxsim.data.sample import BUNDLED
 
         return Population.from_parquet(BUNDLED, check=False)
+    if source == "cps_calibrated":
+        from jaxsim.calibrate.sample import calibrated_sample
+
+        return calibrated_sample()
     if source == "cps":
         from jaxsim.data.cps import whole_cps
 

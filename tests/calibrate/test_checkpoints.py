@@ -27,7 +27,7 @@ from tests.calibrate.problems import areas
 
 method, checkpoint, result, slow = sys.argv[1:5]
 options = {"descent": {"steps": 200, "dropout": 0.1}, "l0": {"steps": 100, "refit_steps": 100, "records": 300},
-           "entropy": {}}[method]
+           "entropy": {"give": 1e-3}}[method]
 if slow == "slow":  # so that the kill comes in the middle
     from jaxsim.calibrate import checkpoints
     def pausing(*given):
@@ -58,7 +58,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(method: str, tmp_path: Path) -> N
     resumed = start(method, tmp_path, "fast")
     assert resumed.wait(120) == 0, (tmp_path / "log.txt").read_text()
     options = {"descent": {"steps": 200, "dropout": 0.1}, "l0": {"steps": 100, "refit_steps": 100, "records": 300},
-               "entropy": {}}[method]  # fmt: skip
+               "entropy": {"give": 1e-3}}[method]  # fmt: skip
     whole = fit(areas(1_000, 100), method=method, **options).weights
     np.testing.assert_array_equal(np.load(tmp_path / "weights.npy"), whole)
 

@@ -50,6 +50,7 @@ def sim():
     persons["snap"] = np.where(np.r_[True, home[1:] != home[:-1]], rng.choice([0, 0, 2_400, 5_000], len(home)), 0)
     dependants = role == 2
     persons["employment_income"] += dependants * (persons["age"] >= 15) * 3_000.0  # on returns of their own
+    persons["employment_income"][-1] = 4_000.0  # nobody's spouse
     married, children = np.bincount(unit[role == 1], minlength=unit.max() + 1), np.bincount(unit[dependants])
     children = np.pad(children, (0, len(married) - len(children)))
     other = np.where(children, rng.choice([3, 4], len(married)), rng.choice([0, 0, 2], len(married)))
@@ -109,9 +110,14 @@ def problem(sim, targets):
 
 
 @pytest.fixture(scope="module")
-def units(sim):
+def columns(sim):
+    return sim.columns(*COLUMNS)
+
+
+@pytest.fixture(scope="module")
+def units(sim, columns):
     """Tax units, persons and households as records, from the tables and computed columns."""
-    tables, columns = sim.population.tables, sim.columns(*COLUMNS)
+    tables = sim.population.tables
     homes = {int(h): k for k, h in enumerate(tables["household"]["household_id"])}
     state = {
         k: next(s for s, c in CODES.items() if c == int(f)) for k, f in enumerate(tables["household"]["state_fips"])
@@ -209,8 +215,8 @@ def test_household_amounts_stand_once_whatever_the_units(sim, problem):
     np.testing.assert_array_equal(row(problem, "homes: snap count, all"), snap > 0)
 
 
-def test_only_those_who_file_are_returns_but_everybody_is_a_person(sim, problem):
-    files = sim.columns("files_return")["files_return"]
+def test_only_those_who_file_are_returns_but_everybody_is_a_person(sim, columns, problem):
+    files = columns["files_return"]
     links = sim.population.links
     counted = np.bincount(links["household_of_tax_unit"], files, minlength=60)
     assert counted.sum() < len(files)
@@ -219,8 +225,7 @@ def test_only_those_who_file_are_returns_but_everybody_is_a_person(sim, problem)
     np.testing.assert_array_equal(row(problem, "people: population count, all"), persons)
 
 
-def test_surviving_spouses_are_with_joint_returns(sim, problem):
-    columns = sim.columns("files_return", "filing_status")
+def test_surviving_spouses_are_with_joint_returns(sim, columns, problem):
     joint = np.isin(columns["filing_status"], (1, 4)) & (columns["files_return"] > 0)
     assert (columns["filing_status"][joint] == 4).any()
     counted = np.bincount(sim.population.links["household_of_tax_unit"], joint, minlength=60)

@@ -246,6 +246,15 @@ def test_cells_that_do_not_add_to_their_total_are_found(store):
     np.testing.assert_allclose(found.difference, [0.51, 0.1])
 
 
+def test_bands_within_a_state_are_held_against_the_state(store):
+    store.add("irs", "returns", "count", 100, constraints=[("state", "=", "CA")])
+    for low, high in ((None, 1), (1, None)):
+        store.add("irs", "returns", "count", 75, constraints=[("state", "=", "CA"), *band(low, high)])
+        store.add("irs", "returns", "count", 75, constraints=[("state", "=", "NY"), *band(low, high)])
+    (found,) = store.check().to_dict("records")
+    assert (found["where"], found["difference"]) == (f"CA by {INCOME}", 0.5)
+
+
 def test_sources_that_contradict_each_other_are_found_where_they_count_the_same(store):
     fill(store, other=33.0)
     store.add_source("people", **ABOUT | {"counts": "persons"})
@@ -360,7 +369,7 @@ def test_every_explained_concept_is_in_a_table_and_its_variables_in_the_system()
     facts = {r["concept"] for p in FACTS.glob("*.csv") for r in rows_of(p.stem)}
     for concept, described in concepts().items():
         assert concept in facts or "lacks" in described, concept
-        assert set(described) <= {"of", "part", "where", "unless", "lacks"}, concept
+        assert set(described) <= {"of", "part", "where", "unless", "sums", "lacks"}, concept
         assert ("of" in described) != ("lacks" in described), concept
         assert described.get("part", "positive") in ("positive", "negative"), concept
         of = described.get("of", [])

@@ -32,20 +32,17 @@ def taxable_self_employment_earnings(net_earnings_from_self_employment, p):
     return net_earnings_from_self_employment * at_least(net_earnings_from_self_employment, p.minimum_net_earnings)
 
 
-@rule(
-    Person,
-    parameters={"social_security": SOCIAL_SECURITY, "medicare": MEDICARE},
-    reference="26 USC 1401(a) and (b)(1), 1402(b)(1)",
-)
-def person_self_employment_tax(
-    taxable_self_employment_earnings, social_security_taxable_wages, social_security, medicare
-):
-    """Self-employment tax: old-age and disability up to the base that wages leave, Medicare on all."""
-    room = relu(social_security.wage_base - social_security_taxable_wages)
-    return (
-        social_security.self_employment_rate * lower_of(taxable_self_employment_earnings, room)
-        + medicare.self_employment_rate * taxable_self_employment_earnings
-    )
+@rule(Person, parameters=SOCIAL_SECURITY, reference="26 USC 1401(a), 1402(b)(1)")
+def self_employment_social_security_tax(taxable_self_employment_earnings, social_security_taxable_wages, p):
+    """Old-age, survivors and disability part of the tax, up to the base that wages leave."""
+    room = relu(p.wage_base - social_security_taxable_wages)
+    return p.self_employment_rate * lower_of(taxable_self_employment_earnings, room)
+
+
+@rule(Person, parameters=MEDICARE, reference="26 USC 1401(b)(1)")
+def person_self_employment_tax(self_employment_social_security_tax, taxable_self_employment_earnings, p):
+    """Self-employment tax: the part for Social Security, and Medicare on all earnings."""
+    return self_employment_social_security_tax + p.self_employment_rate * taxable_self_employment_earnings
 
 
 self_employment_tax = sum_of_filers(
