@@ -174,6 +174,7 @@ def test_options_replace_rules_and_add_none():
     law_check(tables, js.load_law())
 
 
+@pytest.mark.slow
 def test_a_population_held_as_a_constant_keeps_the_seams(sim):
     """The program of a caller who closes over the population, as notebooks do, computes each variable once too."""
     f = sim.function("income_tax")

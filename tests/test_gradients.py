@@ -137,6 +137,7 @@ def test_what_is_certified_has_no_step(sample):
         assert abs(second - first) <= 1e-3 * abs(first) + 1.0, name
 
 
+@pytest.mark.slow
 def test_steps_that_matter_are_flagged_and_smoothed(sample):
     table = sample.gradient("income_tax", parameters=["irs.deductions.senior", "irs.credits"], differences=True)
     age = table.loc["irs.deductions.senior.minimum_age"]

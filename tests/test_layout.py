@@ -10,7 +10,9 @@ from tests.conftest import make_persons, make_population
 TARGETS = ("income_tax", "payroll_tax", "household_after_tax_income", "is_senior", "eitc")
 
 
-@pytest.mark.parametrize("blocks", [1, 7, 60])
+@pytest.mark.parametrize(
+    "blocks", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(60, marks=pytest.mark.slow)]
+)
 def test_columns_do_not_depend_on_blocks(population, sim, blocks):
     cut = js.Simulation(population, 2026, layout=Layout(blocks=blocks))
     whole, parts = sim.columns(*TARGETS), cut.columns(*TARGETS)

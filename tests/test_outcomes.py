@@ -93,8 +93,8 @@ def test_plots_are_drawn(sim, tmp_path):
     table = sim.vary("income_tax", {"irs.credits.ctc.amount": np.linspace(0, 4_000, 5)})
     figures = {
         "impact": impact.plot(),
-        "gradient": plots.plot_gradient(sim.gradient("income_tax", parameters="irs.credits")),
-        "rates": plots.plot_rates(sim.marginal_tax_rate(), sim.weights("person")),
+        "gradient": plots.plot_gradient(sim.gradient("eitc", parameters="irs.credits")),
+        "rates": plots.plot_rates(sim.marginal_tax_rate(outcome="payroll_tax"), sim.weights("person")),
         "history": plots.plot_history(sim.law, "irs.deductions.standard.amount"),
         "variants": plots.plot_variants(table, "irs.credits.ctc.amount", "income_tax", current=2_200),
     }

@@ -57,6 +57,7 @@ def test_fiscal_years_follow_the_timing_rule(scored: Score) -> None:
         assert scored.fiscal.loc["total", year] == pytest.approx(paid, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_without_a_year_before_the_window_its_first_fiscal_year_is_left_out(population: js.Population) -> None:
     sim = js.Simulation(age_to(population, 2022), 2022)
     scored = sim.score({"irs.credits.ctc.amount": 2500}, range(2022, 2025))
@@ -91,6 +92,7 @@ def test_gradient_equals_central_differences(aged_sim: js.Simulation, scored: Sc
     np.testing.assert_allclose(row, (around[0] - around[1]) / (2 * h), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradient_of_other_parameters(scored: Score) -> None:
     table = scored.gradient("irs.deductions.standard.amount")
     assert (table["total"] < 0).any()
@@ -99,6 +101,7 @@ def test_gradient_of_other_parameters(scored: Score) -> None:
         scored.gradient("irs.nothing")
 
 
+@pytest.mark.slow
 def test_float32_is_close(population: js.Population) -> None:
     exact = js.Simulation(population, 2026).score(CREDIT, SHORT)
     fast = js.Simulation(population, 2026, precision="float32").score(CREDIT, SHORT)

@@ -119,7 +119,7 @@ def test_the_global_flag_is_not_flipped(sim):
 
 def test_values_years_and_sizes_do_not_retrace():
     one, two = make_population(500, seed=1), make_population(505, seed=13)  # of one bucket, dependents included
-    target = ("combined_tax",)
+    target = ("eitc",)
     compiled = program.compiled(program.totals, js.Simulation(one, 2026).system, target)
     reverse = program.compiled_gradient(js.Simulation(one, 2026).system, target)
     answers = set()
@@ -128,7 +128,7 @@ def test_values_years_and_sizes_do_not_retrace():
         (one, 2026, None),
         (one, 2023, None),
         (one, 2034, {"irs.credits.ctc.amount": 1_000}),
-        (two, 2025, {"irs.income_tax.rates.rate.7": 0.5}),
+        (two, 2025, {"irs.credits.eitc.phase_in_rate.1": 0.5}),
     ):
         sim = js.Simulation(population, year, reform=reform, age=False, layout=js.Layout(blocks=1))
         answers.add(round(sim.total(*target)))

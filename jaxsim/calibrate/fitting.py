@@ -231,7 +231,7 @@ def error_summary(errors: np.ndarray) -> dict[str, float]:
 
 def methods() -> dict[str, Callable[..., Outcome]]:
     """Methods by name; their keyword arguments are the options of `fit`."""
-    from jaxsim.calibrate import methods_descent, methods_dual, methods_sparse
+    from jaxsim.calibrate import methods_descent, methods_dual, methods_raking, methods_subset
 
     return {
         "descent": methods_descent.descent,
@@ -239,10 +239,10 @@ def methods() -> dict[str, Callable[..., Outcome]]:
         "entropy": methods_dual.entropy,
         "chi_square": methods_dual.chi_square,
         "logit": methods_dual.logit,
-        "raking": methods_sparse.raking,
-        "l1": methods_sparse.l1,
-        "reweighted_l1": methods_sparse.reweighted_l1,
-        "sample": methods_sparse.sample,
+        "raking": methods_raking.raking,
+        "l1": methods_subset.l1,
+        "reweighted_l1": methods_subset.reweighted_l1,
+        "sample": methods_subset.sample,
     }
 
 

@@ -462,6 +462,7 @@ def test_a_separate_filer_stands_alone(seed: int) -> None:
 # --- precision ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @PROFILE
 @given(SEEDS)
 def test_float32_is_close_to_float64(seed: int) -> None:

@@ -1,8 +1,8 @@
-"""The methods "raking", "l1", "reweighted_l1" and "sample": the classic ways to weights, and to few records.
+"""The methods "l1", "reweighted_l1" and "sample": other ways to few records than gates.
 
-Raking multiplies whole cells of margins in turn. The l1 methods put a price on weights, so that households that add
-little are dropped, and refit those that are left. A sample draws households by chance and calibrates what was drawn.
-All three that choose records choose households: `Problem.groups` plays no part. Nothing is saved on the way.
+The l1 methods put a price on weights, so that households that add little are dropped, and refit those that are left. A
+sample draws households by chance and calibrates what was drawn. `Problem.groups` plays no part, and nothing is saved on
+the way.
 """
 
 from __future__ import annotations
@@ -16,18 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, restricted
+from jaxsim.calibrate.methods_raking import cannot_rake, raking, report
 from jaxsim.calibrate.problem import Problem
 from jaxsim.calibrate.progress import Progress
 from jaxsim.calibrate.tiles import Tiles, fold, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
 
-MET = 1e-9
-"""Largest relative error at which raking has met its targets."""
-FIXED = 1e-10
-"""Change of a cycle, relative to the targets, below which raking goes round in a fixed cycle."""
-CYCLES = 20
-"""Cycles of raking between reports."""
 SLICE = 50
 """Steps of the proximal gradient between reports and looks at the gap."""
 CLOSE = 1e-8
@@ -48,195 +43,6 @@ EPSILON = 0.1
 """Ratio to the base weight that is small: keeps the penalty of a household with no weight finite."""
 REFITS = ("auto", "raking", "descent")
 """How a sample may be calibrated."""
-
-
-class Margins(NamedTuple):
-    """Targets as margins, each a set of targets that share no household.
-
-    Attributes:
-        base: base weights [households].
-        cells: column of `values` that each household counts in, -1 for none [margins, households].
-        values: number of households asked for [margins, widest margin]; 1 where there is no cell.
-        real: where there is a cell [margins, widest margin].
-        bounds: least and largest ratio [2].
-    """
-
-    base: jax.Array
-    cells: jax.Array
-    values: jax.Array
-    real: jax.Array
-    bounds: jax.Array
-
-
-class Raked(NamedTuple):
-    """Where raking stands.
-
-    Attributes:
-        ratio: of weights to base weights [households].
-        estimates: as `Margins.values`.
-        cycle: cycles done.
-        error: largest relative error.
-        change: largest change of an estimate in the last cycle, relative to its target.
-    """
-
-    ratio: jax.Array
-    estimates: jax.Array
-    cycle: jax.Array
-    error: jax.Array
-    change: jax.Array
-
-
-def raking(run: Run, *, cycles: int = 500) -> Outcome:
-    """Iterative proportional fitting (Deming and Stephan 1940): margins are met in turn, over and over.
-
-    Each target must count households: one positive entry, the same for every household that has it. Targets that share
-    no household make up a margin, and in each cycle every margin multiplies the weights of its households by target
-    over estimate. Without bounds the limit is the solution nearest to the base weights in entropy. Bounds clip ratios
-    after each margin: the limit then meets the targets if any weights within the bounds do (these are Bregman
-    projections in turn), but need not be the nearest.
-
-    Args:
-        cycles: most cycles.
-
-    Raises:
-        JaxsimError: a target that is not a count of households.
-    """
-    whole_number("cycles", cycles, 1)
-    problem = run.problem
-    refusal = _cannot_rake(problem)
-    if refusal:
-        raise JaxsimError(refusal)
-    history: list[dict[str, float]] = []
-    with precision("float64"), Progress("rake", cycles, run.progress) as bar:
-        margins = _margins(problem, run.bounds)
-        start = _cell_totals(margins, jnp.ones_like(margins.base))
-        state = Raked(jnp.ones_like(margins.base), start, jnp.asarray(0), jnp.asarray(jnp.inf), jnp.asarray(jnp.inf))
-        done = 0
-        while done < cycles and not _raked(state):
-            state = _cycles(margins, state, min(done + CYCLES, cycles))
-            before, done = done, int(state.cycle)
-            weights = problem.base * np.asarray(state.ratio)
-            row = _row(problem, weights, done)
-            history.append(row)
-            bar.advance(done - before, mean_error=row["mean_error"], worst=row["worst"])
-        error, change = float(state.error), float(state.change)
-        count = len(margins.values)
-    details = {"cycles": done, "margins": count, "largest error": error, "change": change}
-    if error <= MET:
-        return Outcome(weights, CONVERGED, f"all margins are met after {done:,} cycles", None, history, details)
-    if change <= FIXED:
-        message = (
-            f"after {done:,} cycles each cycle ends where it began: margins contradict each other or the bounds, or "
-            "have no households; the last of a cycle are met at the expense of the first"
-        )
-        return Outcome(weights, CONVERGED, message, None, history, details)
-    message = f"estimates still changed by {change:.1e} in the last of {done:,} cycles: raise cycles"
-    return Outcome(weights, STALLED, message, None, history, details)
-
-
-def _cannot_rake(problem: Problem) -> str:
-    """Why a problem cannot be raked, by its first target that is no count of households; "" if it can."""
-    matrix = _clean(problem.matrix)
-    for k, name in enumerate(problem.names):
-        entries = matrix.data[matrix.indptr[k] : matrix.indptr[k + 1]]
-        why = ""
-        if problem.values[k] <= 0:
-            why = f"is {problem.values[k]:,.6g}, and raking needs targets above 0"
-        elif len(entries) and entries.min() <= 0:
-            why = "has negative entries"
-        elif len(entries) and np.ptp(entries) > 1e-12 * entries.max():
-            if np.array_equal(entries, np.round(entries)):
-                why = f"counts several members of one household ({entries.min():g} to {entries.max():g})"
-            else:
-                why = f"is an amount: its entries range from {entries.min():,.6g} to {entries.max():,.6g}"
-        if why:
-            return f"raking: target {name!r} {why}: use method 'entropy' or 'descent', or leave it out"
-    return ""
-
-
-def _clean(matrix: Any) -> Any:
-    """A copy of a CSR matrix with each entry once and none that is zero."""
-    copy = matrix.copy()
-    copy.sum_duplicates()
-    copy.eliminate_zeros()
-    return copy
-
-
-def _margins(problem: Problem, bounds: tuple[float, float]) -> Margins:
-    """Targets put, in their order, each into the first margin that has none of its households.
-
-    Targets without households are in no margin: no weights change them.
-    """
-    matrix = _clean(problem.matrix)
-    cells = np.empty((0, matrix.shape[1]), dtype=np.int32)
-    members: list[list[float]] = []
-    for k, value in enumerate(problem.values):
-        entry = slice(matrix.indptr[k], matrix.indptr[k + 1])
-        at = matrix.indices[entry]
-        if not len(at):
-            continue
-        taken = (cells[:, at] >= 0).any(axis=1)
-        margin = int(np.argmin(taken)) if not taken.all() else len(members)
-        if margin == len(members):
-            cells = np.concatenate([cells, np.full((1, matrix.shape[1]), -1, dtype=np.int32)])
-            members.append([])
-        cells[margin, at] = len(members[margin])
-        members[margin].append(value / matrix.data[entry][0])
-    if not members:
-        raise JaxsimError("raking: no target has a household")
-    values = np.ones((len(members), max(map(len, members))))
-    real = np.zeros(values.shape, dtype=bool)
-    for margin, found in enumerate(members):
-        values[margin, : len(found)], real[margin, : len(found)] = found, True
-    return Margins(*map(jnp.asarray, (problem.base, cells, values, real, np.array(bounds))))
-
-
-def _totals_of(cell: jax.Array, weights: jax.Array, width: int) -> jax.Array:
-    # households in no cell have a negative index, and segment_sum leaves those out
-    return jax.ops.segment_sum(weights, cell, num_segments=width)
-
-
-@jax.jit
-def _cell_totals(margins: Margins, ratio: jax.Array) -> jax.Array:
-    """Households by cell, as `Margins.values`."""
-    weights, width = margins.base * ratio, margins.values.shape[1]
-    return jax.lax.map(lambda cell: _totals_of(cell, weights, width), margins.cells)
-
-
-def _raked(state: Raked) -> jax.Array:
-    return (state.error <= MET) | (state.change <= FIXED)
-
-
-@jax.jit
-def _cycles(margins: Margins, state: Raked, limit: int) -> Raked:
-    """Cycles until the targets are met, the cycle is fixed or so many are done."""
-    width = margins.values.shape[1]
-
-    def one(ratio: jax.Array, margin: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        cell, value = margin
-        total = _totals_of(cell, margins.base * ratio, width)
-        factor = jnp.append(jnp.where(total > 0, value / jnp.where(total > 0, total, 1.0), 1.0), 1.0)
-        # a household in no cell has -1, which picks the 1 at the end
-        return jnp.clip(ratio * factor[cell], margins.bounds[0], margins.bounds[1]), None
-
-    def cycle(state: Raked) -> Raked:
-        ratio, _ = jax.lax.scan(one, state.ratio, (margins.cells, margins.values))
-        estimates = _cell_totals(margins, ratio)
-
-        def largest(of: jax.Array) -> jax.Array:
-            return jnp.max(jnp.where(margins.real, jnp.abs(of) / margins.values, 0.0))
-
-        error, change = largest(estimates - margins.values), largest(estimates - state.estimates)
-        return Raked(ratio, estimates, state.cycle + 1, error, change)
-
-    return jax.lax.while_loop(lambda s: (s.cycle < limit) & ~_raked(s), cycle, state)
-
-
-def _row(problem: Problem, weights: np.ndarray, step: int) -> dict[str, float]:
-    """Figures of weights for the history."""
-    size = np.abs(problem.errors(weights))
-    return {"step": float(step), "mean_error": float(size.mean()), "worst": float(size.max()),
-            "nonzero": float((weights > 0).sum())}  # fmt: skip
 
 
 def l1(run: Run, *, strength: float | None = None, records: int | None = None, steps: int = 2000) -> Outcome:
@@ -314,7 +120,7 @@ def scaled(problem: Problem) -> Scaled:
     the scaled matrix is at most 1: B'B is at most the diagonal of |B|'|B|1. So the step needs no power iteration, which
     can come out too small; and few steps are needed where base weights and amounts differ a lot.
     """
-    rows = _clean(problem.matrix)
+    rows = problem.matrix.copy()
     rows.data = rows.data / np.repeat(problem.scale, np.diff(rows.indptr)) * problem.base[rows.indices]
     size = abs(rows)
     unit = np.sqrt(size.T @ size.sum(axis=1))
@@ -390,7 +196,7 @@ class _Solver:
             f = float(objective)
             relative = float(gap) / max(f, 1e-300)
             reached = relative <= close or f <= (NOTHING if left else LITTLE)
-            row = _row(self.run.problem, self.weights(point.z), self.done) | {"strength": strength, "objective": f}
+            row = report(self.run.problem, self.weights(point.z), self.done) | {"strength": strength, "objective": f}
             self.history.append(row)
             self.bar.advance(count, **{k: row[k] for k in ("strength", "mean_error", "nonzero")})
         return point.z, reached, relative
@@ -512,9 +318,9 @@ def sample(run: Run, *, records: int | None = None, seed: int = 0, refit: str | 
     if empty:
         words += f", none for {empty:,} of {len(problem.values):,} targets"
     if refit is None:
-        return Outcome(base, STALLED, f"{words}, not calibrated", None, [_row(problem, base, 0)], details)
+        return Outcome(base, STALLED, f"{words}, not calibrated", None, [report(problem, base, 0)], details)
     if refit == "auto":
-        refit = "descent" if _cannot_rake(problem) else "raking"
+        refit = "descent" if cannot_rake(problem) else "raking"
     held_out = None if run.held_out is None else restricted(run.held_out, drawn, base)
     again = dataclasses.replace(run, problem=restricted(problem, drawn, base), held_out=held_out)
     if refit == "raking":

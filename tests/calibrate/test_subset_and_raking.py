@@ -13,13 +13,13 @@ from scipy.optimize import linprog, lsq_linear, minimize
 import jaxsim as js
 from jaxsim.calibrate import Problem, fit, methods_descent
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run
-from jaxsim.calibrate.methods_sparse import (
+from jaxsim.calibrate.methods_raking import raking
+from jaxsim.calibrate.methods_subset import (
     Point,
     _advance,
     _draw,
     _probabilities,
     l1,
-    raking,
     reweighted_l1,
     sample,
     scaled,
