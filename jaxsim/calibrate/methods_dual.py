@@ -27,6 +27,8 @@ DIRECT = 15
 """Newton steps for which exact targets are tried without a path."""
 FALLS = 0.7
 """Share of the largest error that must be gone after slack is cut to a tenth, while targets are within reach."""
+NOISE = 1e3
+"""Multiple of `close` that may be rounding noise: a gradient that cannot fall further counts as settled."""
 ON_THE_WAY = 1e-5
 """Largest gradient at which the path goes on to the next slack."""
 
@@ -116,6 +118,17 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
         def weights(prices: jax.Array) -> np.ndarray:
             return np.asarray(_weights(tiles, shares, prices, distance=distance)) * total
 
+        def climb(slack: float, prices: jax.Array, most: int, enough: float) -> tuple[duals.State, float]:
+            """Newton steps at one slack, and the largest gradient that is left."""
+            damp = 0.0 * unit if slack else TIGHT * unit
+            state = _start(tiles, values, shares, slack * unit, prices, damp, distance=distance)
+            while True:
+                left = float(jnp.max(jnp.abs(state.gradient)))
+                if left <= enough or int(state.steps) >= most or not np.isfinite(left):
+                    return state, left
+                state = _step(tiles, values, shares, slack * unit, state, damp, distance=distance)
+                bar.advance(1, slack=slack, gradient=left)
+
         prices, stage, errors, history = jnp.zeros_like(values), 0, [], []
         if run.checkpoint is not None:
             found = checkpoints.load(run.checkpoint, digest, (prices, np.zeros(len(path))))
@@ -123,73 +136,57 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
                 (prices, before), numbers = found
                 stage = int(numbers["stage"])
                 errors = [float(e) for e in np.asarray(before)[: int(numbers["errors"])]]
-        ended, infeasible = True, False
+        settled, infeasible, slack = True, False, path[max(stage - 1, 0)]
         for k in range(stage, len(path)):
-            last = k == len(path) - 1
-            direct = k == 0 and path[0] == 0.0
-            damp = 0.0 * unit if path[k] else TIGHT * unit
-            state = _start(tiles, values, shares, path[k] * unit, prices, damp, distance=distance)
-            ended = False
-            while True:
-                largest = float(jnp.max(jnp.abs(state.gradient)))
-                ended = largest <= (close if last or direct else ON_THE_WAY)
-                if ended or int(state.steps) >= (min(DIRECT, steps) if direct else steps) or not np.isfinite(largest):
-                    break
-                state = _step(tiles, values, shares, path[k] * unit, state, damp, distance=distance)
-                bar.advance(1, slack=path[k], gradient=largest)
-            if not ended and _stands(state, close):
-                ended = True
-            if direct and not ended:
+            last, direct = k == len(path) - 1, k == 0 and path[0] == 0.0
+            most = min(DIRECT, steps) if direct else steps
+            state, left = climb(path[k], prices, most, close if last or direct else ON_THE_WAY)
+            settled = left <= NOISE * close or (not (last or direct) and left <= ON_THE_WAY)
+            if direct and not settled:
                 continue  # the long way, from the start
-            if not np.isfinite(largest):
-                ended = False
+            if not np.isfinite(left):
                 break
-            found_errors = np.abs(problem.errors(weights(state.prices)))
-            row = {"step": float(k), "give": path[k], "newton_steps": float(state.steps), "gradient": largest,
-                   "mean_error": float(found_errors.mean()), "worst": float(found_errors.max()),
-                   "effective_sample_size": effective_sample_size(weights(state.prices))}  # fmt: skip
-            history.append(row)
-            errors.append(row["worst"])
-            if give == 0 and not last and errors[-1] > run.tolerance and _no_better(errors):
-                # prices grow without bound while the error stays: exact targets are out of reach together
-                prices, infeasible = state.prices, True
-                break
-            if last and not ended and give == 0 and history[:-1] and errors[-1] > run.tolerance:
-                infeasible = True
-                break
-            prices = state.prices
-            if direct:
+            missed = np.abs(problem.errors(weights(state.prices)))
+            errors.append(float(missed.max()))
+            history.append({
+                "step": float(k), "give": path[k], "newton_steps": float(state.steps), "gradient": left,
+                "mean_error": float(missed.mean()), "worst": errors[-1],
+                "effective_sample_size": effective_sample_size(weights(state.prices)),
+            })  # fmt: skip
+            # exact targets are out of reach together: prices grow without bound while the error stays
+            infeasible = give == 0 and errors[-1] > run.tolerance and (not settled if last else _no_better(errors))
+            if not (infeasible and last):  # prices of the last, exact stage are on their way to infinity
+                prices, slack = state.prices, path[k]
+            if infeasible or direct:
                 break
             if run.checkpoint is not None:
                 padded = np.zeros(len(path))
                 padded[: len(errors)] = errors
-                checkpoints.save(
-                    run.checkpoint, digest, (prices, padded), {"stage": float(k + 1), "errors": float(len(errors))}
-                )
+                checkpoints.save(run.checkpoint, digest, (prices, padded),
+                                 {"stage": float(k + 1), "errors": float(len(errors))})  # fmt: skip
         found_weights = weights(prices)
-        proof = _proof(tiles, values, shares, prices, distance) if infeasible else False
-    details = {"give": history[-1]["give"] if history else give, "proof": proof, "distance": distance}
+        proof = infeasible and _proof(tiles, values, shares, prices, distance)
+    details = {"give": slack, "proof": proof, "distance": distance}
     if (found_weights < 0).any():
-        share = (found_weights < 0).mean()
         raise JaxsimError(
-            f"{share:.1%} of the weights are negative: give bounds=(0, None) or more, use 'entropy', or more give"
+            f"{(found_weights < 0).mean():.1%} of the weights are negative: give bounds=(0, None) or more, use "
+            "'entropy', or more give"
         )
-    relative = np.asarray(prices)
+    status = CONVERGED
     if infeasible:
         words = "proved by their prices" if proof else "their prices grow without bound"
         message = (
-            f"exact targets contradict each other or the bounds ({words}); these are the weights with slack "
-            f"{details['give']:.0e}"
+            f"exact targets contradict each other or the bounds ({words}); these are the weights with slack {slack:.0e}"
         )
-        return Outcome(found_weights, CONVERGED, message, relative, history, details)
-    if not ended:
+    elif not settled:
+        status = STALLED
         message = (
-            f"Newton's method did not settle within {steps} steps at slack {details['give']:.0e}: raise steps, widen "
-            "bounds or give more"
+            f"Newton's method did not settle within {steps} steps at slack {slack:.0e}: raise steps, widen bounds or "
+            "give more"
         )
-        return Outcome(found_weights, STALLED, message, relative, history, details)
-    message = "the nearest weights" + (f" with slack {give:g}" if give else " that meet the targets exactly")
-    return Outcome(found_weights, CONVERGED, message, relative, history, details)
+    else:
+        message = "the nearest weights" + (f" with slack {give:g}" if give else " that meet the targets exactly")
+    return Outcome(found_weights, status, message, np.asarray(prices), history, details)
 
 
 def _path(start: float, give: float) -> list[float]:
@@ -201,11 +198,6 @@ def _path(start: float, give: float) -> list[float]:
     count = max(int(np.ceil(np.log10(start / end))), 0)
     between = [float(x) for x in start * 10.0 ** -np.arange(count)]
     return [*between, give] if give > 0 else [0.0, *between, TIGHT, 0.0]
-
-
-def _stands(state: duals.State, close: float) -> bool:
-    """Whether what is left of the gradient is rounding noise: it cannot fall to `close`, but is near."""
-    return float(jnp.max(jnp.abs(state.gradient))) <= 1e3 * close
 
 
 def _no_better(errors: list[float]) -> bool:
