@@ -11,6 +11,7 @@ from jaxsim.calibrate import gates, losses
 from jaxsim.calibrate.attainable import unattainable
 from jaxsim.calibrate.fitting import Fit, effective_sample_size, fit
 from jaxsim.calibrate.gates import HardConcrete
+from jaxsim.calibrate.load import read_selection
 from jaxsim.calibrate.matrix import build_matrix
 from jaxsim.calibrate.problem import Problem
 from jaxsim.calibrate.selection import Targets, select
@@ -27,6 +28,7 @@ __all__ = [
     "fit",
     "gates",
     "losses",
+    "read_selection",
     "select",
     "unattainable",
 ]

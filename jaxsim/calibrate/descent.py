@@ -24,6 +24,8 @@ SLICE = 25
 """Steps of one call of the compiled program."""
 DOWN = 0.7
 """Share of the steps over which a wanted number of records is approached."""
+OPEN = 0.9
+"""Probability with which gates are open at the start."""
 GAIN = 0.3
 """How fast the penalty follows."""
 
@@ -111,15 +113,15 @@ def optimiser(settings: Settings) -> optax.GradientTransformation:
     return optax.partition(chain, {name: name for name in chain})
 
 
-def begin(data: Data, settings: Settings, log_ratio: Any = None, logits: Any = None) -> State:
-    """The state before the first step, from base weights or given log ratios (and logits of the gates)."""
+@functools.partial(jax.jit, static_argnames=("settings", "gates"))
+def begin(data: Data, settings: Settings, log_ratio: jax.Array | None = None, gates: int = 0) -> State:
+    """The state before the first step, from base weights or given log ratios [part, rows]; with groups, of so many
+    gates."""
     dtype = data.shares.dtype
-    parameters = {"log_ratio": jnp.zeros_like(data.shares) if log_ratio is None else jnp.asarray(log_ratio, dtype)}
+    parameters = {"log_ratio": jnp.zeros_like(data.shares) if log_ratio is None else log_ratio.astype(dtype)}
     if settings.gates is not None:
-        if logits is None:
-            shape = data.shares.shape if data.group is None else (int(data.group.max()) + 1,)
-            logits = jnp.full(shape, settings.gates.logits(0.9), dtype)
-        parameters["logits"] = jnp.asarray(logits, dtype)
+        shape = data.shares.shape if data.group is None else (gates,)
+        parameters["logits"] = jnp.full(shape, settings.gates.logits(OPEN), dtype)
     raw = jnp.log(jnp.asarray(max(settings.raw, 1e-30), dtype))
     return State(parameters, optimiser(settings).init(parameters), jnp.asarray(0), raw)
 
@@ -204,10 +206,16 @@ def advance(data: Data, state: State, settings: Settings, steps: int = SLICE) ->
 
 @functools.partial(jax.jit, static_argnames=("settings",))
 def outcome(data: Data, state: State, settings: Settings) -> tuple[jax.Array, jax.Array]:
-    """Weights as shares [part, rows] with gates as they stand, and relative errors [targets]."""
+    """Weights as shares [households] with gates as they stand, and relative errors [targets]."""
     open_ = gate(data, settings, state.parameters, None)
     shares = data.shares * ratio(settings, state.parameters["log_ratio"]) * open_
-    return shares, errors(data, shares)
+    return data.tiles.households(shares), errors(data, shares)
 
 
-__all__ = ["PARTS", "Data", "Settings", "State", "advance", "begin", "errors", "objective", "outcome"]
+@functools.partial(jax.jit, static_argnames=("settings",))
+def prices(data: Data, settings: Settings, error: jax.Array) -> jax.Array:
+    """Derivative of the loss by each relative error [targets]."""
+    return jax.grad(lambda e: jnp.mean(data.importance * settings.loss(beyond(e, data.tolerance))))(error)
+
+
+__all__ = ["PARTS", "Data", "Settings", "State", "advance", "begin", "errors", "objective", "outcome", "prices"]

@@ -268,8 +268,10 @@ def fit(
         method: "descent" (fast, for thousands of conflicting targets), "l0" (few records), "entropy", "chi_square" or
             "logit" (the nearest weights, to many digits), "raking", "l1", "reweighted_l1" or "sample".
         bounds: least and largest ratio of weight to base weight; None for the method's own.
-        tolerance: relative error within which a target counts as met, where it has no tolerance of its own.
-        held_out: families of targets that are not fitted but reported; a descent stops when they get worse.
+        tolerance: relative error within which a target counts as met, where it has no tolerance of its own: it decides
+            the status, not the weights (a target's own tolerance enters a descent's loss).
+        held_out: families of targets that are not fitted but reported; a descent stops when they get worse, and takes
+            the weights with the least error of theirs (patience=None only reports).
         unattainable: "leave_out" targets that no weights can meet, "raise", or "keep" them.
         checkpoint: a file; a fit that is killed goes on from it when it is called again.
         progress: show a progress bar.

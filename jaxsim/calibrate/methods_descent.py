@@ -234,7 +234,8 @@ def _descend(
     digest = run.digest(_named(settings), stop_at, patience, balance, dtype)
     with precision(dtype):
         data = spread(arrays(problem, dtype_of(dtype), balance), run.devices)
-        state = steps_of.begin(data, settings, _log_ratio(data, problem, start))
+        groups = 0 if problem.groups is None else int(problem.groups.max()) + 1
+        state = steps_of.begin(data, settings, _log_ratio(data, problem, start), groups)
         if warm is not None:
             state = state._replace(parameters=warm.parameters)
         state = spread(state, run.devices)
@@ -261,12 +262,12 @@ def _descend(
                 history.append(row)
                 bar.advance(count, **{k: row[k] for k in ("loss", "worst", "nonzero", "effective_sample_size")})
                 error = row.get("held_out_error", row["loss"])
-                if run.held_out is not None:
+                if run.held_out is not None and patience is not None:
                     since = 0 if error < best_error else since + 1
-                    best = jax.tree.map(lambda x: x + 0, state.parameters) if error < best_error else best
+                    best = state.parameters if error < best_error else best
                     best_error = min(error, best_error)
-                    if patience is not None and since >= patience:
-                        reason = "stopped: the error of the held-out families no longer falls"
+                    if since >= patience:
+                        reason = "stopped: the error of the held-out families no longer falls; these are its best weights"
                 if stop_at is not None and row["mean_error"] <= stop_at:
                     reason = f"stopped at a mean error of {row['mean_error']:.3%}"
                 if run.checkpoint is not None:
@@ -274,12 +275,10 @@ def _descend(
                     padded[: len(losses)] = losses
                     checkpoints.save(run.checkpoint, digest, (state, best, padded),
                                      {"best_error": best_error, "since": since})  # fmt: skip
-        if run.held_out is not None and best_error < np.inf:
+        if best_error < np.inf:
             state = state._replace(parameters=best)
         row, weights = _look(data, state, settings, problem, run.held_out, total, losses[-1])
-        _, error = steps_of.outcome(data, state, settings)
-        prices = jax.grad(lambda e: jax.numpy.mean(
-            data.importance * settings.loss(steps_of.beyond(e, data.tolerance))))(error)  # fmt: skip
+        prices = steps_of.prices(data, settings, steps_of.outcome(data, state, settings)[1])
     if keep is not None:
         keep.append(state)
     status, message = _verdict(losses, settings, reason)
@@ -311,7 +310,7 @@ def _look(
 ) -> tuple[dict[str, float], np.ndarray]:
     """Figures of a state, and its weights [households]."""
     shares, error = steps_of.outcome(data, state, settings)
-    weights = np.asarray(data.tiles.households(shares), dtype=np.float64) * total
+    weights = np.asarray(shares, dtype=np.float64) * total
     size = np.abs(np.asarray(error, dtype=np.float64))
     row = {
         "step": int(state.step), "loss": loss, "mean_error": float(size.mean()), "worst": float(size.max()),

@@ -42,7 +42,8 @@ class Replicates:
         weights: [replicates, households].
         kind: "bootstrap" or "jackknife".
         factor: what squared deviations from the mean of the replicates are summed with to give a variance.
-        settled: which replicates met their targets as closely as the fit does [replicates].
+        settled: which replicates reached their optimum [replicates]; with slack, one that drew few carriers of a target
+            may still miss it.
         fit: the fit whose weights they replicate.
     """
 

@@ -11,6 +11,7 @@ many have it) in a stratum in a year, after which source.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -93,11 +94,9 @@ class TargetStore:
 
     @staticmethod
     def shipped() -> TargetStore:
-        """The targets that come with the package, built from its tables of facts."""
-        from jaxsim.calibrate.load import load_facts
-
+        """The targets that come with the package, built from its tables of facts; a copy of one's own."""
         store = TargetStore()
-        load_facts(store)
+        _shipped().connection.backup(store.connection)
         return store
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -321,6 +320,16 @@ def _is_number(value: str) -> bool:
         return bool(np.isfinite(float(value)))
     except ValueError:
         return False
+
+
+@functools.cache
+def _shipped() -> TargetStore:
+    """The shipped targets, loaded once."""
+    from jaxsim.calibrate.load import load_facts
+
+    store = TargetStore()
+    load_facts(store)
+    return store
 
 
 def label(constraints: Iterable[Constraint]) -> str:
