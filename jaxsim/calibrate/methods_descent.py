@@ -267,7 +267,7 @@ def _descend(
                     best = state.parameters if error < best_error else best
                     best_error = min(error, best_error)
                     if since >= patience:
-                        reason = "stopped: the error of the held-out families no longer falls; these are its best weights"
+                        reason = "stopped: held-out families get no better; these are the weights best for them"
                 if stop_at is not None and row["mean_error"] <= stop_at:
                     reason = f"stopped at a mean error of {row['mean_error']:.3%}"
                 if run.checkpoint is not None:
