@@ -128,14 +128,13 @@ def peers(python: str) -> None:
         ours: dict[str, dict[str, Any]] = {
             "jaxsim descent": {"loss": "relative_squared", "stop_at": stop, "steps": 1000, "schedule": "constant"},
             "jaxsim descent, huber": {"loss": "huber", "stop_at": stop, "steps": 1000, "schedule": "constant"},
-            "jaxsim l0, refitted": {"method": "l0"},
         }
         for title, options in ours.items():
             found, wall, used = timed(lambda p=problem, o=options: fit(p, unattainable="keep", **o))
             _peer_row(title, problem, found.weights, int(found.history.step.iloc[-1]), wall, used)
-        runs = [("microcalibrate sparse", 2000), ("l0 dense", 2000), ("l0", 1000)]
+        runs = [("microcalibrate sparse", 1000), ("l0 dense", 1000), ("l0", 300)]
         if population == "cps_sample":
-            runs.insert(0, ("microcalibrate dense", 2000))
+            runs.insert(0, ("microcalibrate dense", 1000))
         with tempfile.TemporaryDirectory() as folder:
             given, result = Path(folder) / "problem.npz", Path(folder) / "result.npz"
             m = sparse.csr_array(problem.matrix)
@@ -147,6 +146,11 @@ def peers(python: str) -> None:
                 with np.load(result) as file:
                     _peer_row(method, problem, file["weights"], int(file["epochs"]), float(file["wall"]),
                               float(file["cpu"]))  # fmt: skip
+                    kept = int((file["weights"] > 0).sum())
+        for steps, refit in ((250, 100), (500, 300)):
+            options = {"method": "l0", "records": kept, "steps": steps, "refit_steps": refit}
+            found, wall, used = timed(lambda p=problem, o=options: fit(p, unattainable="keep", **o))
+            _peer_row(f"jaxsim l0, {steps} + {refit} steps", problem, found.weights, steps + refit, wall, used)
         print()
 
 

@@ -15,13 +15,14 @@ import logging
 import resource
 import sys
 import time
+import warnings
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
 import torch
 
-LAMBDA = {"l0": 2e-3}
+LAMBDA = 0.1
 """Strength of l0-python's penalty that leaves about a tenth of the records here."""
 
 
@@ -115,8 +116,9 @@ def l0(matrix: Any, targets: Any, base: Any, stop: float, epochs: int, gates: bo
             return estimate
 
     torch.manual_seed(0)
+    warnings.filterwarnings("ignore", message="Sparse invariant")
     model = Watched(n_features=len(base), init_weights=base, init_keep_prob=0.999, beta=0.35, use_gates=gates, seed=0)
-    strength = LAMBDA["l0"] if gates else 0.0
+    strength = LAMBDA if gates else 0.0
     with contextlib.suppress(Reached):
         model.fit(matrix, targets, lambda_l0=strength, lambda_l2=0.0, lr=0.15, epochs=epochs, loss_type="relative")
     with torch.no_grad():

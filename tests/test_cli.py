@@ -142,6 +142,7 @@ def test_a_failed_write_keeps_the_old_file(taxcalc_file, tmp_path):
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_score_over_a_window(tmp_path):
     first, second = tmp_path / "credit.yaml", tmp_path / "rate.yaml"
     first.write_text("irs.credits.ctc.amount: {2026: 3000}\n")

@@ -72,6 +72,7 @@ def test_the_copy_is_what_runs(copy):
     assert Path(run(copy, "-c", "import jaxsim; print(jaxsim.__file__)").strip()).is_relative_to(copy)
 
 
+@pytest.mark.slow
 def test_the_case_holds_and_the_style_is_right(copy):
     (case,) = yaml.safe_load(file_in("tests/cases/")[1])["cases"]
     printed = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "unemployment or numerics", "tests/rules")

@@ -59,6 +59,7 @@ def test_figures_are_those_of_the_reform(sim, figures):
     assert own(POINT)[OUTCOMES.index("cost")] == 0
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_a_kernel(sim, figures):
     cells = [CREDIT, MAXIMUM, *TIED]
     kernel = Kernel(sim, figures.measures, cells, kernel="generic")

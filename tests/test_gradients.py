@@ -186,12 +186,14 @@ def test_windows_that_reach_a_mass_of_rows_are_flagged():
     assert not sim.gradient("eitc", parameters=path, smooth=1_000.0)["depends on window"].any()
 
 
+@pytest.mark.slow
 def test_zeros_are_not_near_a_minimum(sample):
     table = sample.gradient("income_tax", parameters="irs.deductions.qbi", differences=True)
     row = table.loc["irs.deductions.qbi.minimum_deduction"]
     assert row["smoothed"] == pytest.approx(row["difference"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_no_support_in_data(sample):
     table = sample.gradient("income_tax", smooth=False)
     flagged = table.index[table["no support in data"]]
@@ -208,6 +210,7 @@ def test_elasticity_sorts_the_table(sample):
     assert all(name.startswith("irs.credits.ctc.") for name in table.index)
 
 
+@pytest.mark.slow
 def test_jacobian_rows_are_gradients(sim):
     table = sim.jacobian("income_tax", "eitc", parameters="irs.credits")
     single = sim.gradient("eitc", parameters="irs.credits", smooth=False)["gradient"]
@@ -253,6 +256,7 @@ def test_each_spouse_has_a_rate_of_their_own():
     assert rates.tolist() == pytest.approx([0.0145 + 0.009, 0.062 + 0.0145 + 0.009])
 
 
+@pytest.mark.slow
 def test_finite_steps_show_cliffs():
     """One dollar of interest above the limit loses the earned income credit (26 USC 32(i))."""
     home = js.household(

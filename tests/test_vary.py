@@ -14,7 +14,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("kernel", ["generic", "specialised"])
-@pytest.mark.parametrize("layout", [js.Layout(), js.Layout(blocks=3, reforms=7)])
+@pytest.mark.parametrize("layout", [js.Layout(), pytest.param(js.Layout(blocks=3, reforms=7), marks=pytest.mark.slow)])
 def test_kernels_equal_single_runs(population, kernel, layout):
     sim = js.Simulation(population, 2026, layout=layout)
     table = sim.vary(["income_tax", "eitc"], PATHS, kernel=kernel)

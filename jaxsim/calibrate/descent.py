@@ -18,7 +18,7 @@ import optax
 
 from jaxsim.calibrate.gates import HardConcrete, clamped
 from jaxsim.calibrate.losses import DIVERGENCES, Loss, beyond
-from jaxsim.calibrate.tiles import PARTS, Tiles, fold
+from jaxsim.calibrate.tiles import Tiles, fold
 
 SLICE = 25
 """Steps of one call of the compiled program."""
@@ -41,7 +41,7 @@ class Settings:
         schedule: "cosine" (down to a hundredth) or "constant".
         divergence: weight of the divergence of weights from base weights in the loss; 0 for none.
         divergence_kind: "kullback_leibler" or "chi_square".
-        l2: weight of the mean squared log ratio.
+        l2: weight of the sum of squared log ratios.
         dropout: share of households left out at random at each step, so that no few carry a target.
         low, high: least and largest ratio of weight to base weight.
         gates: distribution of the gates; None for a dense fit.
@@ -218,4 +218,4 @@ def prices(data: Data, settings: Settings, error: jax.Array) -> jax.Array:
     return jax.grad(lambda e: jnp.mean(data.importance * settings.loss(beyond(e, data.tolerance))))(error)
 
 
-__all__ = ["PARTS", "Data", "Settings", "State", "advance", "begin", "errors", "objective", "outcome", "prices"]
+__all__ = ["Data", "Settings", "State", "advance", "begin", "errors", "objective", "outcome", "prices"]

@@ -53,7 +53,7 @@ def descent(
         schedule: "cosine" or "constant".
         divergence: weight of the divergence of weights from base weights: larger keeps more effective sample.
         divergence_kind: "kullback_leibler" or "chi_square".
-        l2: weight of the mean squared log ratio.
+        l2: weight of the sum of squared log ratios.
         dropout: share of households left out at random at each step.
         stop_at: stop when the mean absolute relative error is this small.
         patience: stop after so many reports without a better error of the held-out families; None for never.
@@ -93,13 +93,13 @@ def l0(
     How hard the gates close is given in one of four ways; by default a tenth of the records is kept.
 
     Args:
-        records: number of records (households, or groups of `Problem.groups`) to keep, about.
+        records: number of households to keep; exact after the refit, but for groups that go as one.
         strength: weight of the expected share of open gates, relative to the loss at the start: free of units.
         raw: weight of the expected number of open gates.
         preset: "local" or "national": raw weight, l2, temperature and learning rate of a pipeline in use.
         loss, steps, learning_rate, balance, precision, seed: as for `descent`.
         temperature: of the gates.
-        l2: weight of the mean squared log ratio.
+        l2: weight of the sum of squared log ratios.
         refit: "descent", or None for the gated weights as they are (they are far worse).
         refit_steps: steps of the refit.
         path: number of strengths, up to that asked, each started from the fit before.

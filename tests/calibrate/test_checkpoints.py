@@ -44,7 +44,7 @@ def start(method: str, folder: Path, speed: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
 
-@pytest.mark.parametrize("method", ["descent", pytest.param("l0", marks=pytest.mark.slow), "entropy"])
+@pytest.mark.parametrize("method", ["descent", *(pytest.param(m, marks=pytest.mark.slow) for m in ("l0", "entropy"))])
 def test_a_killed_fit_goes_on_to_the_same_bits(method: str, tmp_path: Path) -> None:
     killed = start(method, tmp_path, "slow")
     limit = time.monotonic() + 120

@@ -213,6 +213,7 @@ def test_the_draws_reach_every_rule() -> None:
     assert [name for name, found in seen.items() if not found] == []
 
 
+@pytest.mark.slow
 @PROFILE
 @given(SEEDS)
 def test_credits_are_within_their_limits(seed: int) -> None:
