@@ -45,7 +45,7 @@ def build_matrix(sim: Simulation, targets: Targets, *, progress: bool = False) -
     """
     import scipy.sparse as sparse
 
-    from jaxsim.calibrate.progress import Progress
+    from jaxsim.progress import Progress
 
     if sim.year != targets.period:
         raise InputError(

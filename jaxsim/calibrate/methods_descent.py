@@ -15,7 +15,7 @@ from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, effective
 from jaxsim.calibrate.gates import PRESETS, HardConcrete
 from jaxsim.calibrate.losses import DIVERGENCES, Loss, as_loss
 from jaxsim.calibrate.problem import Problem
-from jaxsim.calibrate.progress import Progress
+from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import spread, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import dtype_of, precision

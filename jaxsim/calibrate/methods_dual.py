@@ -14,7 +14,7 @@ from jaxsim.calibrate.distances import Distance
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, effective_sample_size
 from jaxsim.calibrate.methods_descent import _scaled
 from jaxsim.calibrate.problem import Problem
-from jaxsim.calibrate.progress import Progress
+from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import Tiles, spread, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run
 from jaxsim.calibrate.problem import Problem
-from jaxsim.calibrate.progress import Progress
+from jaxsim.progress import Progress
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
 

@@ -18,7 +18,7 @@ import numpy as np
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, restricted
 from jaxsim.calibrate.methods_raking import cannot_rake, raking, report
 from jaxsim.calibrate.problem import Problem
-from jaxsim.calibrate.progress import Progress
+from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import Tiles, fold, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision

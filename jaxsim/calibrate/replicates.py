@@ -19,7 +19,7 @@ from jaxsim.calibrate import duals, methods_dual
 from jaxsim.calibrate.distances import Distance
 from jaxsim.calibrate.fitting import Fit
 from jaxsim.calibrate.implicit import distance_of, household_amounts
-from jaxsim.calibrate.progress import Progress
+from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import fold
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
