@@ -10,6 +10,7 @@ import click
 from jaxsim.console import make_console, print_table, writable
 
 METHODS = ("descent", "l0", "entropy", "chi_square", "logit", "raking", "l1", "reweighted_l1", "sample")
+"""Those of `calibrate.fitting.methods`, which is slow to import."""
 
 
 @click.command()
@@ -43,9 +44,8 @@ def calibrate(
         chosen = select(selection, TargetStore(store) if store else None)
         sim = Simulation(load_population(population, year=data_year), chosen.period)
     problem = build_matrix(sim, chosen, progress=True)
-    checkpoint = out / "checkpoint.npz" if method in ("descent", "l0", "entropy", "chi_square", "logit") else None
-    found = fit(problem, method=method, bounds=bounds, held_out=held_out, checkpoint=checkpoint, progress=True,
-                **_options(given))  # fmt: skip
+    found = fit(problem, method=method, bounds=bounds, held_out=held_out, checkpoint=out / "checkpoint.npz",
+                progress=True, **_options(given))  # fmt: skip
     from jaxsim.files import write_table
 
     ids = sim.population.tables["household"]["household_id"]

@@ -2,10 +2,12 @@
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import matplotlib
@@ -29,33 +31,41 @@ def test_two_commands_do_all_set_up():
     assert commands == ["pip install -e . && jaxsim demo", "pip install -e '.[test]' && pytest"]
 
 
+def example(fragment: str) -> str:
+    """The one Python example that holds a fragment."""
+    (found,) = [code for code in PYTHON if fragment in code]
+    return found
+
+
+def run(code: str, folder: Path) -> dict[str, Any]:
+    """The names that code leaves behind."""
+    path = folder / "example.py"
+    path.write_text(code, encoding="utf-8")
+    return runpy.run_path(str(path))
+
+
 @pytest.mark.slow
-def test_notebook_example_runs():
+def test_notebook_example_runs(tmp_path):
     matplotlib.use("agg")
-    lines = [line for line in PYTHON[0].splitlines() if line]
+    lines = [line for line in example(".explain(").splitlines() if line]
     assert len(lines) == 6
-    names: dict[str, object] = {}
-    for line in lines[:-1]:
-        exec(line, names)
-    told = eval(lines[-1], names)
-    assert told.value == (2_200.0,)
+    names = run("\n".join([*lines[:-1], f"told = {lines[-1]}"]), tmp_path)
+    assert names["told"].value == (2_200.0,)
     assert isinstance(names["sim"], js.Simulation)
     plt.close("all")
 
 
 @pytest.mark.slow
-def test_derivative_example_runs(capsys):
-    names: dict[str, object] = {}
-    exec(PYTHON[3], names)
+def test_derivative_example_runs(capsys, tmp_path):
+    run(example("jax.grad("), tmp_path)
     slope = float(capsys.readouterr().out)
     # a dollar for each child of a return with tax or earnings enough: some 48 million of 73 million children
     assert -70e6 < slope < -30e6
 
 
 @pytest.mark.slow
-def test_example_of_many_laws_runs(capsys):
-    names: dict[str, object] = {}
-    exec(PYTHON[1], names)
+def test_example_of_many_laws_runs(capsys, tmp_path):
+    names = run(example("js.sweep("), tmp_path)
     after, before = re.findall(r"[\d.]+", capsys.readouterr().out)
     assert 0 < float(after) < float(before)
     assert len(names["runs"].table) == 256
@@ -63,9 +73,8 @@ def test_example_of_many_laws_runs(capsys):
 
 
 @pytest.mark.slow
-def test_calibration_example_runs(capsys):
-    names: dict[str, object] = {}
-    exec(PYTHON[2], names)
+def test_calibration_example_runs(capsys, tmp_path):
+    names = run(example("js.calibrate."), tmp_path)
     assert "within 10%" in capsys.readouterr().out
     assert names["calibrated"].total("employment_income") > 9e12
 

@@ -48,7 +48,8 @@ def test_wheel_holds_law_data_and_licence(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         entry_points = next(archive.read(n).decode() for n in names if n.endswith("entry_points.txt"))
-    for part in ("_parameters/us/irs/credits/ctc.yaml", "parameters.schema.json", "data/cps_sample/person.parquet"):
+    for part in ("_parameters/us/irs/credits/ctc.yaml", "parameters.schema.json", "data/cps_sample/person.parquet",
+                 "data/sample_weights_2022.parquet"):  # fmt: skip
         assert f"jaxsim/{part}" in names
     for file in (ROOT / "parameters").rglob("*.yaml"):
         assert f"jaxsim/_parameters/{file.relative_to(ROOT / 'parameters').as_posix()}" in names

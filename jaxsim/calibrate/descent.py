@@ -118,7 +118,8 @@ def begin(data: Data, settings: Settings, log_ratio: jax.Array | None = None, ga
     """The state before the first step, from base weights or given log ratios [part, rows]; with groups, of so many
     gates."""
     dtype = data.shares.dtype
-    parameters = {"log_ratio": jnp.zeros_like(data.shares) if log_ratio is None else log_ratio.astype(dtype)}
+    start = jnp.zeros_like(data.shares) if log_ratio is None else within(settings, log_ratio.astype(dtype))
+    parameters = {"log_ratio": start}
     if settings.gates is not None:
         shape = data.shares.shape if data.group is None else (gates,)
         parameters["logits"] = jnp.full(shape, settings.gates.logits(OPEN), dtype)
@@ -126,9 +127,13 @@ def begin(data: Data, settings: Settings, log_ratio: jax.Array | None = None, ga
     return State(parameters, optimiser(settings).init(parameters), jnp.asarray(0), raw)
 
 
-def ratio(settings: Settings, log_ratio: jax.Array) -> jax.Array:
-    """Ratio of weights to base weights."""
-    return jnp.clip(jnp.exp(log_ratio), settings.low, settings.high)
+def within(settings: Settings, log_ratio: jax.Array) -> jax.Array:
+    """Log ratios moved into the bounds.
+
+    A projection of the start and of every step, never a part of the loss: there a clip would have no derivative at a
+    bound, and a record that came to one could not leave it again.
+    """
+    return jnp.clip(log_ratio, np.log(max(settings.low, 1e-12)), np.log(min(settings.high, 1e12)))
 
 
 def gate(data: Data, settings: Settings, parameters: dict[str, jax.Array], key: jax.Array | None) -> jax.Array:
@@ -150,7 +155,7 @@ def objective(
 ) -> tuple[jax.Array, jax.Array]:
     """Loss with all penalties, and the plain loss."""
     gates_key, dropout_key = jax.random.split(key)
-    shares = data.shares * ratio(settings, parameters["log_ratio"]) * gate(data, settings, parameters, gates_key)
+    shares = data.shares * jnp.exp(parameters["log_ratio"]) * gate(data, settings, parameters, gates_key)
     if settings.dropout:
         kept = jax.random.bernoulli(dropout_key, 1.0 - settings.dropout, shares.shape)
         shares = shares * kept / (1.0 - settings.dropout)
@@ -181,7 +186,7 @@ def _follow(data: Data, settings: Settings, parameters: dict[str, jax.Array], st
     done = jnp.minimum(step / (DOWN * settings.steps), 1.0)
     wanted = jnp.log(everyone) + done * (jnp.log(1.0 * settings.records) - jnp.log(everyone))
     over = jnp.log(open_records(data, settings, parameters)) - wanted
-    return GAIN * jnp.clip(over, -0.5, 0.5)
+    return GAIN * jnp.clip(over, -0.5, 0.5)  # a controller between steps, which nothing differentiates
 
 
 @functools.partial(jax.jit, static_argnames=("settings", "steps"))
@@ -194,8 +199,7 @@ def advance(data: Data, state: State, settings: Settings, steps: int = SLICE) ->
         slope, fit = jax.grad(objective, has_aux=True)(state.parameters, data, settings, key, state.log_raw)
         changes, optimiser_state = update.update(slope, state.optimiser, state.parameters)
         parameters = optax.apply_updates(state.parameters, changes)
-        low, high = np.log(max(settings.low, 1e-12)), np.log(min(settings.high, 1e12))
-        parameters = {**parameters, "log_ratio": jnp.clip(parameters["log_ratio"], low, high)}
+        parameters = {**parameters, "log_ratio": within(settings, parameters["log_ratio"])}
         log_raw = state.log_raw
         if settings.gates is not None and settings.records:
             log_raw = log_raw + _follow(data, settings, parameters, state.step)
@@ -208,7 +212,7 @@ def advance(data: Data, state: State, settings: Settings, steps: int = SLICE) ->
 def outcome(data: Data, state: State, settings: Settings) -> tuple[jax.Array, jax.Array]:
     """Weights as shares [households] with gates as they stand, and relative errors [targets]."""
     open_ = gate(data, settings, state.parameters, None)
-    shares = data.shares * ratio(settings, state.parameters["log_ratio"]) * open_
+    shares = data.shares * jnp.exp(state.parameters["log_ratio"]) * open_
     return data.tiles.households(shares), errors(data, shares)
 
 
@@ -216,6 +220,3 @@ def outcome(data: Data, state: State, settings: Settings) -> tuple[jax.Array, ja
 def prices(data: Data, settings: Settings, error: jax.Array) -> jax.Array:
     """Derivative of the loss by each relative error [targets]."""
     return jax.grad(lambda e: jnp.mean(data.importance * settings.loss(beyond(e, data.tolerance))))(error)
-
-
-__all__ = ["Data", "Settings", "State", "advance", "begin", "errors", "objective", "outcome", "prices"]

@@ -20,9 +20,10 @@ STEEPEST = 60.0
 """Largest exponent: beyond it a ratio is 1e26 and no calibration."""
 
 
+@jax.tree_util.register_static
 @dataclass(frozen=True)
 class Distance:
-    """A distance of weights from base weights.
+    """A distance of weights from base weights; to JAX a constant.
 
     Attributes:
         kind: "entropy" (ratios exp(u), always positive), "chi_square" (1 + u, generalised regression) or "logit"
@@ -55,7 +56,11 @@ class Distance:
         return (least if self.low is None else self.low), (np.inf if self.high is None else self.high)
 
     def ratio(self, u: jax.Array) -> jax.Array:
-        """Weight over base weight at prices' sum u."""
+        """Weight over base weight at prices' sum u.
+
+        Its clips are never differentiated: the derivative is `slope`, and that of the weights comes from it by the
+        implicit function theorem.
+        """
         return self._clip(self._plain(u))
 
     def slope(self, u: jax.Array) -> jax.Array:

@@ -44,14 +44,41 @@ JITTER = 1e-13
 """Relative addition to the Hessian's diagonal: targets that say the same twice leave it singular."""
 
 
+class Dual(NamedTuple):
+    """The problem in prices.
+
+    Attributes:
+        tiles: matrix with each target's row over its scale, times the sum of the base weights.
+        values: targets over their scales [targets].
+        shares: base weights over their sum, in the order of the tiles [part, rows].
+        give: slack of each target, 0 for exact [targets].
+        distance: of the weights from the base weights.
+        damp: what is added to the Hessian's diagonal, and to nothing else [targets].
+    """
+
+    tiles: Tiles
+    values: jax.Array
+    shares: jax.Array
+    give: jax.Array
+    distance: Distance
+    damp: jax.Array | float = 0.0
+
+    def found(self, prices: jax.Array) -> jax.Array:
+        """Weights at prices, as shares [part, rows]."""
+        return self.shares * self.distance.ratio(self.tiles.prices(prices))
+
+    def gradient(self, prices: jax.Array) -> jax.Array:
+        """What is missing of each target less its give times price, relative to scale [targets]."""
+        return self.values - self.tiles.totals(self.found(prices)) - self.give * prices
+
+
 class State(NamedTuple):
     """Where Newton's method stands.
 
     Attributes:
         prices: [targets].
-        gradient: what is missing of each target less its give times price, relative to scale; 0 at the optimum.
+        gradient: `Dual.gradient` there; 0 at the optimum [targets].
         steps: Newton steps done.
-        length: length of the last step, of 1.
         work: iterations that the last system took.
         factored: Cholesky factor of a Hessian on the way and its scale, see `factor`.
     """
@@ -59,36 +86,21 @@ class State(NamedTuple):
     prices: jax.Array
     gradient: jax.Array
     steps: jax.Array
-    length: jax.Array
     work: jax.Array
     factored: tuple[jax.Array, jax.Array]
 
 
-def start(
-    tiles: Tiles,
-    values: jax.Array,
-    shares: jax.Array,
-    give: jax.Array,
-    distance: Distance,
-    prices: Any,
-    damp: jax.Array | float = 0.0,
-) -> State:
-    """The state at some prices."""
-    prices = jnp.asarray(prices, values.dtype)
-    gradient = _gradient(tiles, values, shares, give, distance, prices)
-    factored = factor(hessian(tiles, shares, give + damp, distance, prices))
-    return State(prices, gradient, jnp.asarray(0), jnp.asarray(1.0, values.dtype), jnp.asarray(0), factored)
+def start(dual: Dual, prices: Any, factored: tuple[jax.Array, jax.Array] | None = None) -> State:
+    """The state at some prices; a factor of a Hessian nearby saves that of the one there."""
+    prices = jnp.asarray(prices, dual.values.dtype)
+    factored = factor(hessian(dual, prices)) if factored is None else factored
+    return State(prices, dual.gradient(prices), jnp.asarray(0), jnp.asarray(0), factored)
 
 
-def _gradient(
-    tiles: Tiles, values: jax.Array, shares: jax.Array, give: jax.Array, distance: Distance, prices: jax.Array
-) -> jax.Array:
-    return values - tiles.totals(shares * distance.ratio(tiles.prices(prices))) - give * prices
-
-
-def hessian(tiles: Tiles, shares: jax.Array, give: jax.Array, distance: Distance, prices: jax.Array) -> jax.Array:
-    """Minus the second derivative of the problem in prices, [targets, targets]."""
-    return tiles.gram(shares * distance.slope(tiles.prices(prices))) + jnp.diag(give)
+def hessian(dual: Dual, prices: jax.Array) -> jax.Array:
+    """Minus the second derivative of the problem in prices, damped [targets, targets]."""
+    bent = dual.shares * dual.distance.slope(dual.tiles.prices(prices))
+    return dual.tiles.gram(bent) + jnp.diag(dual.give + dual.damp)
 
 
 def factor(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -140,23 +152,23 @@ def solve(
     return x, done
 
 
-def step(
-    tiles: Tiles,
-    values: jax.Array,
-    shares: jax.Array,
-    give: jax.Array,
-    distance: Distance,
-    state: State,
-    damp: jax.Array | float = 0.0,
-) -> State:
-    """One Newton step with an exact search along it."""
+def step(dual: Dual, state: State, refactor: bool = True) -> State:
+    """One Newton step with an exact search along it.
+
+    Args:
+        refactor: factor the Hessian anew once its system takes many iterations; else the state's factor stays, which
+            under `vmap` saves factoring at every step.
+    """
+    tiles, values, shares, give, distance, damp = dual
     exponent = tiles.prices(state.prices)
     bent = shares * distance.slope(exponent)
-    factored = jax.lax.cond(
-        state.work > REFACTOR,
-        lambda: factor(tiles.gram(bent) + jnp.diag(give + damp)),
-        lambda: state.factored,
-    )
+    factored = state.factored
+    if refactor:
+        factored = jax.lax.cond(
+            state.work > REFACTOR,
+            lambda: factor(tiles.gram(bent) + jnp.diag(give + damp)),
+            lambda: state.factored,
+        )
     direction, work = solve(tiles, bent, give + damp, factored, state.gradient, CLOSE)
     direction = jnp.where(jnp.all(jnp.isfinite(direction)), direction, state.gradient)
     along = tiles.prices(direction)
@@ -182,27 +194,16 @@ def step(
     noise = 1e-9 * jnp.abs(direction @ state.gradient)
     length = jax.lax.cond(climbs(full) >= -noise, lambda: full, search)
     prices = state.prices + length * direction
-    gradient = _gradient(tiles, values, shares, give, distance, prices)
-    return State(prices, gradient, state.steps + 1, length, work, factored)
+    return State(prices, dual.gradient(prices), state.steps + 1, work, factored)
 
 
-def climb(
-    tiles: Tiles,
-    values: jax.Array,
-    shares: jax.Array,
-    give: jax.Array,
-    distance: Distance,
-    state: State,
-    tolerance: float,
-    steps: int,
-    damp: jax.Array | float = 0.0,
-) -> State:
+def climb(dual: Dual, state: State, tolerance: float, steps: int, refactor: bool = True) -> State:
     """Newton steps until the largest gradient is at most `tolerance`, at most up to `steps` in all."""
 
     def more(s: State) -> jax.Array:
         return (jnp.max(jnp.abs(s.gradient)) > tolerance) & (s.steps < steps)
 
-    return jax.lax.while_loop(more, lambda s: step(tiles, values, shares, give, distance, s, damp), state)
+    return jax.lax.while_loop(more, lambda s: step(dual, s, refactor), state)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
@@ -218,11 +219,7 @@ def weights(
     """Calibrated shares [part, rows] of the weights, differentiable in targets, base weights, slack and matrix.
 
     Args:
-        tiles: matrix with each target's row over its scale, times the sum of the base weights.
-        values: targets over their scales [targets].
-        shares: base weights over their sum, in the order of the tiles [part, rows].
-        give: slack of each target, 0 for exact [targets].
-        distance: of the weights from the base weights.
+        tiles, values, shares, give, distance: see `Dual`.
         tolerance: largest gradient at which Newton's method stops.
         steps: most Newton steps.
     """
@@ -238,26 +235,17 @@ def _weights(
     tolerance: float,
     steps: int,
 ) -> tuple[jax.Array, Any]:
-    first = start(tiles, values, shares, give, distance, jnp.zeros_like(values))
-    state = climb(tiles, values, shares, give, distance, first, tolerance, steps)
-    found = shares * distance.ratio(tiles.prices(state.prices))
-    return found, (tiles, shares, give, state.prices)
+    dual = Dual(tiles, values, shares, give, distance)
+    state = climb(dual, start(dual, jnp.zeros_like(values)), tolerance, steps)
+    return dual.found(state.prices), (dual, state.prices)
 
 
 def _backward(distance: Distance, tolerance: float, steps: int, kept: Any, cotangent: jax.Array) -> tuple[Any, ...]:
-    tiles, shares, give, prices = kept
-    return adjoint(tiles, shares, give, distance, prices, cotangent)
+    dual, prices = kept
+    return adjoint(dual, prices, cotangent)
 
 
-def adjoint(
-    tiles: Tiles,
-    shares: jax.Array,
-    give: jax.Array,
-    distance: Distance,
-    prices: jax.Array,
-    cotangent: jax.Array,
-    factored: tuple[jax.Array, jax.Array] | None = None,
-) -> tuple[Tiles, jax.Array, jax.Array, jax.Array]:
+def adjoint(dual: Dual, prices: jax.Array, cotangent: jax.Array) -> tuple[Tiles, jax.Array, jax.Array, jax.Array]:
     """Derivatives of a figure of the calibrated shares at the optimum, from its derivatives by share [part, rows].
 
     One linear system serves all targets: with H the Hessian, the derivative by target is H^-1 a (F' d c).
@@ -265,11 +253,10 @@ def adjoint(
     Returns:
         derivatives by matrix entry (as tiles), by target value, by base share and by give.
     """
+    tiles, _, shares, _, distance, _ = dual
     exponent = tiles.prices(prices)
     ratio, bent = distance.ratio(exponent), shares * distance.slope(exponent) * cotangent
-    if factored is None:
-        factored = factor(hessian(tiles, shares, give, distance, prices))
-    by_value = solved(factored, tiles.totals(bent))
+    by_value = solved(factor(hessian(dual, prices)), tiles.totals(bent))
     back = tiles.prices(by_value)
     by_share = ratio * (cotangent - back)
     slope = shares * distance.slope(exponent) * (cotangent - back)
@@ -281,7 +268,7 @@ def _outer(tiles: Tiles, slope: jax.Array, prices: jax.Array, found: jax.Array, 
     price, by = (jnp.append(x, jnp.zeros((), x.dtype)) for x in (prices, by_value))
     blocks = tuple(
         s[..., None] * price[t][:, :, None, :] - w[..., None] * by[t][:, :, None, :]
-        for t, s, w in zip(tiles.targets, tiles._pieces(slope), tiles._pieces(found), strict=True)
+        for t, s, w in zip(tiles.targets, tiles.pieces(slope), tiles.pieces(found), strict=True)
     )
 
     def none(integers: jax.Array) -> Any:

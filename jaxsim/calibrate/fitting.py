@@ -381,3 +381,17 @@ def restricted(problem: Problem, kept: np.ndarray, base: np.ndarray) -> Problem:
     groups = None if problem.groups is None else problem.groups[kept]
     matrix = problem.matrix.tocsc()[:, np.flatnonzero(kept)].tocsr()
     return dataclasses.replace(problem, matrix=matrix, base=base[kept], groups=groups)
+
+
+def records_wanted(problem: Problem, records: int | None) -> int:
+    """The number of records to keep, checked; by default a tenth of the households with weight.
+
+    Raises:
+        JaxsimError: not a whole number from 1 to the households with weight.
+    """
+    n = int((problem.base > 0).sum())
+    if records is None:
+        return max(n // 10, 1)
+    if isinstance(records, bool) or not isinstance(records, int) or not 1 <= records <= n:
+        raise JaxsimError(f"records={records!r}: give a whole number from 1 to the {n:,} households with weight")
+    return records

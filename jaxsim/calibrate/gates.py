@@ -67,7 +67,9 @@ class HardConcrete:
         return float(np.log(probability / (1.0 - probability)) + self.temperature * np.log(-self.low / self.high))
 
     def _cut(self, open_: jax.Array) -> jax.Array:
-        return jnp.clip(open_ * (self.high - self.low) + self.low, 0.0, 1.0)
+        """The stretched gate, cut off at 0 and 1; a closed or open gate has no derivative, at the ends as beyond."""
+        stretched = open_ * (self.high - self.low) + self.low
+        return jnp.where(stretched <= 0.0, 0.0, jnp.where(stretched >= 1.0, 1.0, stretched))
 
 
 def clamped(gates: HardConcrete) -> optax.GradientTransformation:
@@ -76,6 +78,7 @@ def clamped(gates: HardConcrete) -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         if params is None:
             raise JaxsimError("clamped needs the parameters: call update(updates, state, params)")
+        # a projection after the gradient is taken: nothing differentiates through this clip
         kept = jax.tree.map(lambda u, p: jnp.clip(p + u, -gates.clamp, gates.clamp) - p, updates, params)
         return kept, state
 

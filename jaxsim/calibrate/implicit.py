@@ -7,7 +7,6 @@ Hessian that Newton's method has anyway. Slack of the targets (`give`) is held a
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,6 +15,7 @@ import numpy as np
 
 from jaxsim.calibrate import duals, methods_dual
 from jaxsim.calibrate.distances import Distance
+from jaxsim.calibrate.duals import Dual
 from jaxsim.calibrate.fitting import Fit
 from jaxsim.errors import JaxsimError
 from jaxsim.precision import precision
@@ -68,17 +68,16 @@ def derivatives(fit: Fit, amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     problem = fit.problem.keep(fit.fitted)
     total = problem.base.sum()
     with precision("float64"):
-        tiles, _, shares, unit = methods_dual.arrays(problem)
+        tiles, values, shares, unit = methods_dual.arrays(problem)
+        dual = Dual(tiles, values, shares, fit.details["give"] * unit, distance)
         given = tiles.rows(np.asarray(amounts, dtype=np.float64) * total)
-        by_value, by_share = _adjoint(tiles, shares, fit.details["give"] * unit, jnp.asarray(fit.prices), given,
-                                      distance=distance)  # fmt: skip
+        by_value, by_share = _adjoint(dual, jnp.asarray(fit.prices), given)
         return np.asarray(by_value) / problem.scale, np.asarray(tiles.households(by_share)) / total
 
 
-@functools.partial(jax.jit, static_argnames=("distance",))
-def _adjoint(*args: Any, distance: Distance) -> tuple[jax.Array, jax.Array]:
-    tiles, shares, give, prices, given = args
-    _, by_value, by_share, _ = duals.adjoint(tiles, shares, give, distance, prices, given)
+@jax.jit
+def _adjoint(dual: Dual, prices: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
+    _, by_value, by_share, _ = duals.adjoint(dual, prices, given)
     return by_value, by_share
 
 
@@ -101,10 +100,21 @@ def household_amounts(fit: Fit, simulation: Simulation | None, outcome: str | An
     if isinstance(outcome, str):
         if simulation is None:
             raise JaxsimError(f"to follow {outcome!r} give the simulation that computes it")
-        values = simulation.columns(outcome)[outcome]
-        amounts = simulation.map_to(values, simulation.system.variable(outcome).entity.name, "household")
+        amounts = household_values(simulation, outcome)[outcome].to_numpy()
     else:
         amounts = np.asarray(outcome, dtype=np.float64)
     if amounts.shape != (n,) or not np.isfinite(amounts).all():
         raise JaxsimError(f"outcome: {amounts.shape} amounts for the {n:,} households of the fit")
     return amounts
+
+
+def household_values(simulation: Simulation, *names: str) -> pd.DataFrame:
+    """Variables added up over the members of each household, a column each.
+
+    Raises:
+        JaxsimError: an unknown variable, or a category: codes do not add up.
+    """
+    for name in names:
+        if getattr(simulation.system.variable(name), "kind", "") in ("category", "code"):
+            raise JaxsimError(f"{name} is a category: a total of codes means nothing")
+    return simulation.calculate(*names, entity="household")

@@ -102,7 +102,7 @@ def _constraints(row: dict[str, str], band: str | None) -> list[tuple[str, str, 
         children = _number(row["children"], "children")
         if children not in range(MOST_CHILDREN + 1):
             raise InputError(f"column 'children': {row['children']!r}: use 0 to {MOST_CHILDREN} (or more)")
-        found.append(("eitc_qualifying_children", ">=" if children == MOST_CHILDREN else "=", str(int(children))))
+        found.append(("eitc_qualifying_children", ">=" if children == MOST_CHILDREN else "=", children))
     for column, operation in (("lower", ">="), ("upper", "<")):
         if row[column]:
             if band is None:

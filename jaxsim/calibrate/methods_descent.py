@@ -11,14 +11,15 @@ import numpy as np
 from jaxsim.calibrate import checkpoints
 from jaxsim.calibrate import descent as steps_of
 from jaxsim.calibrate.descent import SLICE, Data, Settings, State
-from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, effective_sample_size, restricted
+from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, effective_sample_size, records_wanted, restricted
 from jaxsim.calibrate.gates import PRESETS, HardConcrete
 from jaxsim.calibrate.losses import DIVERGENCES, Loss, as_loss
 from jaxsim.calibrate.problem import Problem
-from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import spread, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import dtype_of, precision
+from jaxsim.progress import Progress
+from jaxsim.sweep.hashes import of_functions
 
 STILL = 1e-3
 """Relative change of the loss over the last tenth of the steps below which a descent has converged."""
@@ -62,7 +63,7 @@ def descent(
         seed: of dropout.
         start: weights to start from; the base weights by default.
     """
-    settings = _settings(run, Settings(
+    settings = _checked(Settings(
         loss=as_loss(loss), steps=steps, learning_rate=learning_rate, schedule=schedule, divergence=divergence,
         divergence_kind=divergence_kind, l2=l2, dropout=dropout, low=run.bounds[0], high=run.bounds[1], seed=seed,
     ))  # fmt: skip
@@ -115,10 +116,8 @@ def l0(
     whole_number("refit_steps", refit_steps, 1)
     problem = run.problem
     n = int((problem.base > 0).sum())
-    if not given:
-        records = max(n // 10, 1)
-    if records is not None and (isinstance(records, bool) or not isinstance(records, int) or not 1 <= records <= n):
-        raise JaxsimError(f"records={records!r}: give a whole number from 1 to the {n:,} households with weight")
+    if records is not None or not given:
+        records = records_wanted(problem, records)
     for name, value in (("strength", strength), ("raw", raw)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise JaxsimError(f"{name}={value!r} must be a number above 0")
@@ -126,7 +125,7 @@ def l0(
     at_start = float(np.mean(np.asarray(as_loss(loss)(jax.numpy.asarray(problem.errors(problem.base))))))
     weight = chosen.raw if chosen else raw if raw is not None else (strength or 0.01) * at_start / n
     rate = learning_rate or (chosen.learning_rate if chosen else 0.1)
-    settings = _settings(run, Settings(
+    settings = _checked(Settings(
         loss=as_loss(loss), steps=steps, learning_rate=rate, l2=chosen.l2 if chosen and l2 is None else l2 or 0.0,
         low=run.bounds[0], high=run.bounds[1], seed=seed, raw=weight, records=records or 0,
         gates=HardConcrete(temperature=temperature or (chosen.temperature if chosen else 0.65)),
@@ -171,7 +170,7 @@ def _beside(checkpoint: Any, what: str) -> Any:
     return None if checkpoint is None else f"{checkpoint}.{what.replace(' ', '_')}"
 
 
-def _settings(run: Run, settings: Settings) -> Settings:
+def _checked(settings: Settings) -> Settings:
     """The settings, checked."""
     whole_number("steps", settings.steps, 1)
     s = settings
@@ -191,7 +190,7 @@ def _settings(run: Run, settings: Settings) -> Settings:
 def arrays(problem: Problem, dtype: Any, balance: str = "targets") -> Data:
     """The arrays of a problem for `descent.advance`."""
     total = problem.base.sum()
-    tiles = tile(_scaled(problem, total), dtype)
+    tiles = tile(problem.relative(total), dtype)
     which = np.unique(np.array(problem.families), return_inverse=True)[1]
     if balance not in ("targets", "families"):
         raise JaxsimError(f"balance={balance!r}: use 'targets' or 'families'")
@@ -208,13 +207,6 @@ def arrays(problem: Problem, dtype: Any, balance: str = "targets") -> Data:
         jax.numpy.asarray(importance, dtype),
         group,
     )
-
-
-def _scaled(problem: Problem, total: float) -> Any:
-    """Matrix rows over scales, times the sum of the base weights."""
-    matrix = problem.matrix.copy()
-    matrix.data = matrix.data * np.repeat(total / problem.scale, np.diff(matrix.indptr))
-    return matrix
 
 
 def _descend(
@@ -258,11 +250,11 @@ def _descend(
                 losses += [float(x) for x in np.asarray(loss)]
                 if not np.isfinite(losses[-1]):
                     raise JaxsimError("the loss is no longer finite: lower the learning rate, or give bounds")
-                row, weights = _look(data, state, settings, problem, run.held_out, total, losses[-1])
+                row, _ = _look(data, state, settings, problem, run.held_out, total, losses[-1])
                 history.append(row)
                 bar.advance(count, **{k: row[k] for k in ("loss", "worst", "nonzero", "effective_sample_size")})
-                error = row.get("held_out_error", row["loss"])
                 if run.held_out is not None and patience is not None:
+                    error = row["held_out_error"]
                     since = 0 if error < best_error else since + 1
                     best = state.parameters if error < best_error else best
                     best_error = min(error, best_error)
@@ -277,7 +269,7 @@ def _descend(
                                      {"best_error": best_error, "since": since})  # fmt: skip
         if best_error < np.inf:
             state = state._replace(parameters=best)
-        row, weights = _look(data, state, settings, problem, run.held_out, total, losses[-1])
+        _, weights = _look(data, state, settings, problem, run.held_out, total, losses[-1])
         prices = steps_of.prices(data, settings, steps_of.outcome(data, state, settings)[1])
     if keep is not None:
         keep.append(state)
@@ -337,8 +329,6 @@ def _verdict(losses: list[float], settings: Settings, reason: str) -> tuple[str,
 
 
 def _named(settings: Settings) -> tuple[Any, ...]:
-    """Settings as plain data, for digests: a loss by its name and what it closes over."""
-    loss = settings.loss
-    closed = tuple(c.cell_contents for c in (getattr(loss, "__closure__", None) or ()))
-    return (getattr(loss, "__qualname__", repr(type(loss))), closed,
-            *(getattr(settings, f.name) for f in dataclasses.fields(settings) if f.name != "loss"))  # fmt: skip
+    """Settings as plain data, for digests: the loss by a hash of its code and what it closes over."""
+    others = (getattr(settings, f.name) for f in dataclasses.fields(settings) if f.name != "loss")
+    return of_functions({"loss": settings.loss}), *others

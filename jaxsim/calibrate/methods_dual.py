@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsim.calibrate import checkpoints, duals
 from jaxsim.calibrate.distances import Distance
+from jaxsim.calibrate.duals import Dual
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, effective_sample_size
-from jaxsim.calibrate.methods_descent import _scaled
 from jaxsim.calibrate.problem import Problem
-from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import Tiles, spread, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
+from jaxsim.progress import Progress
 
 LOOSE = 10.0
 """Slack at which the path starts."""
@@ -65,7 +62,7 @@ def arrays(problem: Problem) -> tuple[Tiles, jax.Array, jax.Array, jax.Array]:
     more than many small ones.
     """
     total = problem.base.sum()
-    tiles = tile(_scaled(problem, total), np.float64)
+    tiles = tile(problem.relative(total), np.float64)
     shares = tiles.rows(problem.base / total)
     return (
         tiles,
@@ -83,22 +80,12 @@ def distance_of(kind: str, bounds: tuple[float, float]) -> Distance:
     return Distance(kind, low or (0.0 if kind == "logit" else None), None if np.isinf(high) else high)
 
 
-@functools.partial(jax.jit, static_argnames=("distance",))
-def _step(*args: Any, distance: Distance) -> duals.State:
-    tiles, values, shares, give, state, damp = args
-    return duals.step(tiles, values, shares, give, distance, state, damp)
+_start, _step = jax.jit(duals.start), jax.jit(duals.step)
 
 
-@functools.partial(jax.jit, static_argnames=("distance",))
-def _start(*args: Any, distance: Distance) -> duals.State:
-    tiles, values, shares, give, prices, damp = args
-    return duals.start(tiles, values, shares, give, distance, prices, damp)
-
-
-@functools.partial(jax.jit, static_argnames=("distance",))
-def _weights(*args: Any, distance: Distance) -> jax.Array:
-    tiles, shares, prices = args
-    return tiles.households(shares * distance.ratio(tiles.prices(prices)))
+@jax.jit
+def _weights(dual: Dual, prices: jax.Array) -> jax.Array:
+    return dual.tiles.households(dual.found(prices))
 
 
 def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: float) -> Outcome:
@@ -113,20 +100,21 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
     path = _path(start, give)
     with precision("float64"), Progress("fit", None, run.progress) as bar:
         tiles, values, shares, unit = spread(arrays(problem), run.devices)
+        exact = Dual(tiles, values, shares, jnp.zeros_like(unit), distance)
         total = problem.base.sum()
 
         def weights(prices: jax.Array) -> np.ndarray:
-            return np.asarray(_weights(tiles, shares, prices, distance=distance)) * total
+            return np.asarray(_weights(exact, prices)) * total
 
         def climb(slack: float, prices: jax.Array, most: int, enough: float) -> tuple[duals.State, float]:
             """Newton steps at one slack, and the largest gradient that is left."""
-            damp = 0.0 * unit if slack else TIGHT * unit
-            state = _start(tiles, values, shares, slack * unit, prices, damp, distance=distance)
+            dual = exact._replace(give=slack * unit, damp=0.0 * unit if slack else TIGHT * unit)
+            state = _start(dual, prices)
             while True:
                 left = float(jnp.max(jnp.abs(state.gradient)))
                 if left <= enough or int(state.steps) >= most or not np.isfinite(left):
                     return state, left
-                state = _step(tiles, values, shares, slack * unit, state, damp, distance=distance)
+                state = _step(dual, state)
                 bar.advance(1, slack=slack, gradient=left)
 
         prices, stage, errors, history = jnp.zeros_like(values), 0, [], []
@@ -159,13 +147,13 @@ def _dual(run: Run, kind: str, give: float, steps: int, close: float, start: flo
                 prices, slack = state.prices, path[k]
             if infeasible or direct:
                 break
-            if run.checkpoint is not None:
+            if run.checkpoint is not None and not last:  # the last stage runs again, and says again whether it settled
                 padded = np.zeros(len(path))
                 padded[: len(errors)] = errors
                 checkpoints.save(run.checkpoint, digest, (prices, padded),
                                  {"stage": float(k + 1), "errors": float(len(errors))})  # fmt: skip
         found_weights = weights(prices)
-        proof = infeasible and _proof(tiles, values, shares, prices, distance)
+        proof = infeasible and _proof(exact, prices)
     details = {"give": slack, "proof": proof, "distance": distance}
     if (found_weights < 0).any():
         raise JaxsimError(
@@ -204,13 +192,13 @@ def _no_better(errors: list[float]) -> bool:
     return len(errors) > 2 and errors[-1] > FALLS * errors[-2] and errors[-2] > FALLS * errors[-3]
 
 
-def _proof(tiles: Tiles, values: jax.Array, shares: jax.Array, prices: jax.Array, distance: Distance) -> bool:
+def _proof(dual: Dual, prices: jax.Array) -> bool:
     """Whether the prices prove that no weights within the bounds meet the targets: what the targets are worth at
     these prices is more than any such weights can be worth (Farkas)."""
     towards = prices / jnp.max(jnp.abs(prices))
-    worth = tiles.prices(towards)
-    low, high = distance.limits
+    worth, shares = dual.tiles.prices(towards), dual.shares
+    low, high = dual.distance.limits
     gain, loss = jnp.maximum(worth, 0.0), jnp.maximum(-worth, 0.0)
     most_gain = high * gain if np.isfinite(high) else jnp.where(gain > 1e-9, jnp.inf, 0.0)
     most = float(jnp.sum(jnp.where(shares > 0, shares * (most_gain - max(low, 0.0) * loss), 0.0)))
-    return bool(float(towards @ values) > most + 1e-9)
+    return bool(float(towards @ dual.values) > most + 1e-9)

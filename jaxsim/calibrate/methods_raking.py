@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run
 from jaxsim.calibrate.problem import Problem
-from jaxsim.progress import Progress
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
+from jaxsim.progress import Progress
 
 MET = 1e-9
 """Largest relative error at which raking has met its targets."""

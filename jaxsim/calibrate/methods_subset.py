@@ -2,7 +2,7 @@
 
 The l1 methods put a price on weights, so that households that add little are dropped, and refit those that are left. A
 sample draws households by chance and calibrates what was drawn. `Problem.groups` plays no part, and nothing is saved on
-the way.
+the way but by a descent that calibrates a sample.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, restricted
+from jaxsim.calibrate.fitting import CONVERGED, STALLED, Outcome, Run, records_wanted, restricted
 from jaxsim.calibrate.methods_raking import cannot_rake, raking, report
 from jaxsim.calibrate.problem import Problem
-from jaxsim.progress import Progress
 from jaxsim.calibrate.tiles import Tiles, fold, tile
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
+from jaxsim.progress import Progress
 
 SLICE = 50
 """Steps of the proximal gradient between reports and looks at the gap."""
@@ -120,8 +120,7 @@ def scaled(problem: Problem) -> Scaled:
     the scaled matrix is at most 1: B'B is at most the diagonal of |B|'|B|1. So the step needs no power iteration, which
     can come out too small; and few steps are needed where base weights and amounts differ a lot.
     """
-    rows = problem.matrix.copy()
-    rows.data = rows.data / np.repeat(problem.scale, np.diff(rows.indptr)) * problem.base[rows.indices]
+    rows = problem.relative(problem.base)
     size = abs(rows)
     unit = np.sqrt(size.T @ size.sum(axis=1))
     unit = np.where(unit > 0, unit, 1.0)
@@ -250,7 +249,7 @@ def _priced(run: Run, name: str, strength: float | None, records: int | None, ro
         raise JaxsimError(f"{name}: give one of strength and records")
     if strength is not None and (isinstance(strength, bool) or not np.isfinite(strength) or strength <= 0):
         raise JaxsimError(f"strength={strength!r} must be a number above 0")
-    wanted = _records(problem, records)
+    wanted = records_wanted(problem, records)
     n = int((problem.base > 0).sum())
     with precision("float64"), Progress("select", None, run.progress) as bar:
         solver = _Solver(run, scaled(problem), steps, bar)
@@ -280,16 +279,6 @@ def _priced(run: Run, name: str, strength: float | None, records: int | None, ro
     return Outcome(weights, CONVERGED if reached else STALLED, message, prices, solver.history, details)
 
 
-def _records(problem: Problem, records: int | None) -> int:
-    """The number of records wanted, checked; a tenth of the households by default."""
-    n = int((problem.base > 0).sum())
-    if records is None:
-        return max(n // 10, 1)
-    if isinstance(records, bool) or not isinstance(records, int) or not 1 <= records <= n:
-        raise JaxsimError(f"records={records!r}: give a whole number from 1 to the {n:,} households with weight")
-    return records
-
-
 def sample(run: Run, *, records: int | None = None, seed: int = 0, refit: str | None = "auto") -> Outcome:
     """Households drawn by chance in proportion to their base weights, calibrated from the weights they then have.
 
@@ -308,7 +297,7 @@ def sample(run: Run, *, records: int | None = None, seed: int = 0, refit: str | 
     if refit is not None and refit not in REFITS:
         raise JaxsimError(f"refit={refit!r}: use one of {', '.join(map(repr, REFITS))}, or None")
     problem = run.problem
-    count = _records(problem, records)
+    count = records_wanted(problem, records)
     probability = _probabilities(problem.base, count)
     drawn = _draw(probability, np.random.default_rng(seed).random())
     base = np.where(drawn, problem.base / np.where(drawn, probability, 1.0), 0.0)

@@ -16,8 +16,6 @@ from jaxsim.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-EMPTY = ()
-
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -40,8 +38,8 @@ class Problem:
     matrix: Any
     values: np.ndarray
     base: np.ndarray
-    names: tuple[str, ...] = EMPTY
-    families: tuple[str, ...] = EMPTY
+    names: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
     scale: np.ndarray = None  # type: ignore[assignment]  # filled in
     tolerance: np.ndarray = None  # type: ignore[assignment]  # filled in
     groups: np.ndarray | None = None
@@ -113,6 +111,20 @@ class Problem:
     def errors(self, weights: Any) -> np.ndarray:
         """Estimate less target over scale [targets]."""
         return (self.estimates(weights) - self.values) / self.scale
+
+    def relative(self, weights: Any) -> Any:
+        """The matrix in relative errors: each target's row over its scale, each household's column times its weight.
+
+        Args:
+            weights: [households], or one for all.
+
+        Returns:
+            sparse matrix [targets, households]: times ratios of weights to `weights` it gives estimates over scales.
+        """
+        matrix = self.matrix.copy()
+        weight = np.broadcast_to(np.asarray(weights, dtype=np.float64), self.base.shape)
+        matrix.data = matrix.data / np.repeat(self.scale, np.diff(matrix.indptr)) * weight[matrix.indices]
+        return matrix
 
     @property
     def carriers(self) -> np.ndarray:

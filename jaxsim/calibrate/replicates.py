@@ -7,7 +7,6 @@ products, and batches of them run under `vmap`. Those of a descent start from it
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsim.calibrate import duals, methods_dual
-from jaxsim.calibrate.distances import Distance
+from jaxsim.calibrate.duals import Dual
 from jaxsim.calibrate.fitting import Fit
 from jaxsim.calibrate.implicit import distance_of, household_amounts
-from jaxsim.progress import Progress
-from jaxsim.calibrate.tiles import fold
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.precision import precision
+from jaxsim.progress import Progress
 
 if TYPE_CHECKING:
     from jaxsim.simulation import Simulation
 
 KINDS = ("bootstrap", "jackknife")
-CHORDS = 60
-"""Most steps of a replicate with the fit's Hessian."""
+STEPS = 60
+"""Most Newton steps of a replicate of a dual method."""
 SETTLED = 1e-6
 """Largest gradient (relative error) at which a replicate is settled."""
 
@@ -132,53 +130,33 @@ def _duals(fit: Fit, factors: list[np.ndarray], batch: int, progress: bool) -> t
     weights, settled = np.empty((count, len(problem.base))), np.empty(count, dtype=bool)
     with precision("float64"), Progress("replicates", count, progress) as bar:
         tiles, values, shares, unit = methods_dual.arrays(problem)
-        give, prices = fit.details["give"] * unit, jnp.asarray(fit.prices)
-        factored = jax.jit(duals.factor)(_hessian(tiles, shares, give, prices, distance=distance))
+        dual, prices = Dual(tiles, values, shares, fit.details["give"] * unit, distance), jnp.asarray(fit.prices)
+        factored = _factor(dual, prices)
         for first in range(0, count, batch):
             some = range(first, min(first + batch, count))
             drawn = jnp.stack([tiles.rows(problem.base / total * factors[k]) for k in some])
-            found, left = _chords(tiles, values, drawn, give, prices, factored, distance=distance)
+            found, left = _settle(dual, drawn, prices, factored)
             weights[list(some)] = np.asarray(jax.vmap(tiles.households)(found)) * total
             settled[list(some)] = np.asarray(left) <= SETTLED
             bar.advance(len(some))
     return weights, settled
 
 
-@functools.partial(jax.jit, static_argnames=("distance",))
-def _hessian(*args: Any, distance: Distance) -> jax.Array:
-    tiles, shares, give, prices = args
-    return duals.hessian(tiles, shares, give, distance, prices)
+@jax.jit
+def _factor(dual: Dual, prices: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return duals.factor(duals.hessian(dual, prices))
 
 
-@functools.partial(jax.jit, static_argnames=("distance",))
-def _chords(*args: Any, distance: Distance) -> tuple[jax.Array, jax.Array]:
-    """Weights as shares of replicates and what is left of their gradients, by Newton steps with one Hessian."""
-    tiles, values, drawn, give, prices, factored = args
+@jax.jit
+def _settle(
+    dual: Dual, drawn: jax.Array, prices: jax.Array, factored: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Weights of replicates as shares [replicate, part, rows] from their base shares, and the largest gradients that
+    are left [replicate], by Newton steps with one factored Hessian."""
 
     def one(shares: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def gradient(p: jax.Array) -> jax.Array:
-            return values - tiles.totals(shares * distance.ratio(tiles.prices(p))) - give * p
-
-        def more(s: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
-            return (jnp.max(jnp.abs(s[1])) > SETTLED / 10) & (s[2] < CHORDS)
-
-        def chord(s: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-            p, g, k = s
-            bent = shares * distance.slope(tiles.prices(p))
-            direction, _ = duals.solve(tiles, bent, give, factored, g, 1e-2)
-            along, exponent = tiles.prices(direction), tiles.prices(p)
-            # half as long until the slope along the step has fallen: replicates start near their optimum
-            lengths = 0.5 ** jnp.arange(8.0)
-
-            def slope(length: jax.Array) -> jax.Array:
-                ratio = distance.ratio(exponent + length * along)
-                return direction @ values - fold(shares * ratio * along) - (give * direction) @ (p + length * direction)
-
-            fine = jnp.abs(jax.lax.map(slope, lengths)) <= 0.9 * jnp.abs(direction @ g)
-            p = p + lengths[jnp.argmax(fine)] * direction
-            return p, gradient(p), k + 1
-
-        p, left, _ = jax.lax.while_loop(more, chord, (prices, gradient(prices), jnp.asarray(0)))
-        return shares * distance.ratio(tiles.prices(p)), jnp.max(jnp.abs(left))
+        own = dual._replace(shares=shares)
+        state = duals.climb(own, duals.start(own, prices, factored), SETTLED / 10, STEPS, refactor=False)
+        return own.found(state.prices), jnp.max(jnp.abs(state.gradient))
 
     return jax.vmap(one)(drawn)

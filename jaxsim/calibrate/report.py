@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxsim.calibrate.fitting import CONVERGED, INFEASIBLE, Fit, effective_sample_size
+from jaxsim.calibrate.implicit import household_values
 from jaxsim.calibrate.load import concepts
 from jaxsim.errors import JaxsimError, whole_number
 from jaxsim.files import write_atomic
@@ -43,6 +44,11 @@ REASONS = {
     "ratio": "its ratio to {other} is {value:,.4g}, their carriers allow {least:,.4g} to {most:,.4g}",
 }
 """Kinds of `attainable.unattainable` in words."""
+FAMILY = {
+    "before": "mean error before", "after": "mean error after", "median": "median error after",
+    "within_1": "within 1%", "within_10": "within 10%",
+}  # fmt: skip
+"""Columns of `Fit.families` in words."""
 MOST_ROWS = 200
 """Rows of a table in the HTML file: a fit of thousands of targets can miss thousands."""
 NUMBER = ' class="number"'
@@ -84,20 +90,10 @@ class Report:
 
     def families(self) -> pd.DataFrame:
         """Errors by family, the worst first: what became of its targets, mean and median size before and after."""
-        table = self._targets.assign(
-            before=self._targets["base error"].abs(), after=self._targets["error"].abs(),
-            fits=self._targets["use"] == FITTED,
-        )  # fmt: skip
-        groups = table.groupby("family")
-        found = groups.agg(
-            **{
-                "targets": ("value", "size"), "fitted": ("fits", "sum"), "use": ("use", _uses),
-                "mean error before": ("before", "mean"), "mean error after": ("after", "mean"),
-                "median error before": ("before", "median"), "median error after": ("after", "median"),
-                "within 1%": ("after", lambda e: (e <= 0.01).mean()),
-                "within 10%": ("after", lambda e: (e <= 0.1).mean()),
-            }
-        )  # fmt: skip
+        of = self._targets.groupby("family")
+        found = self.fit.families().rename(columns=FAMILY)
+        found.insert(2, "use", of["use"].agg(_uses))
+        found.insert(5, "median error before", of["base error"].agg(lambda e: e.abs().median()))
         return found.sort_values("mean error after", ascending=False, kind="stable")
 
     def weights(self) -> pd.DataFrame:
@@ -169,13 +165,11 @@ class Report:
                 "that the fit was made of"
             )
         chosen = self._untargeted(sim) if names is None else (names,) if isinstance(names, str) else tuple(names)
-        for name in chosen:
-            if getattr(sim.system.variable(name), "kind", "") in ("category", "code"):
-                raise JaxsimError(f"{name} is a category: a total of codes means nothing")
-        totals = {}
-        for name, values in sim.columns(*chosen).items():
-            amounts = sim.map_to(values, sim.system.variable(name).entity.name, "household")
-            totals[name] = {"before": amounts @ self.fit.problem.base, "after": amounts @ self.fit.weights}
+        both = {"before": self.fit.problem.base, "after": self.fit.weights}
+        totals = {
+            name: {when: amounts.to_numpy() @ weights for when, weights in both.items()}
+            for name, amounts in household_values(sim, *chosen).items()
+        }
         table = pd.DataFrame.from_dict(totals, orient="index", dtype=np.float64)
         table["drift"] = table["after"] / table["before"].where(table["before"] != 0) - 1
         return table.loc[table["drift"].abs().sort_values(ascending=False, kind="stable").index]

@@ -1,33 +1,23 @@
-"""The bundled sample with weights calibrated to 2022: people, returns and incomes as the agencies count them.
+"""How the weights of the calibrated sample are made (see `data.calibrated`), and how good they are.
 
-`python -m jaxsim.calibrate.sample` fits the weights anew and writes them, with replicate weights, beside this module.
+`python -m jaxsim.calibrate.sample` fits the weights anew and writes them, with replicate weights.
 What the fit was not told (child credits, itemizers, taxable Social Security, payroll tax ...) shows how good
 the calibrated sample is: see `official`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxsim.calibrate.load import read_selection
-from jaxsim.data import CALIBRATED_YEAR
-from jaxsim.errors import InputError
+from jaxsim.data.calibrated import FILE, REPLICATES, SELECTION, STEP, YEAR, calibrated_sample, replicate_weights
 from jaxsim.files import write_atomic
-from jaxsim.population import Population
 
 if TYPE_CHECKING:
     import pandas as pd
 
-YEAR = CALIBRATED_YEAR
-FILE = Path(__file__).parent / "sample_weights_2022.parquet"
-SELECTION = "us_2022_sample"
-REPLICATES = 40
-STEP = 1 / 100
-"""What ratios of replicate weights to weights are rounded to: they serve standard errors only."""
 OPTIONS: dict[str, Any] = {"method": "descent", "bounds": (0.05, 20.0), "divergence": 0.01}
 OFFICIAL = {
     # what: (source, concept, statistic, unit), from the tables of facts
@@ -44,35 +34,6 @@ OFFICIAL = {
     "Social Security payroll tax": ("ssa_2022", "social_security_payroll_tax", "amount"),
 }
 """Totals that no target of the calibration states."""
-
-
-def calibrated_sample() -> Population:
-    """The bundled sample, aged to 2022, with the calibrated weights.
-
-    Raises:
-        InputError: the weights are of another sample.
-    """
-    import pyarrow.parquet as pq
-
-    from jaxsim.data import load_population
-    from jaxsim.data.ageing import age_to
-
-    population = age_to(load_population("cps_sample"), YEAR)
-    table = pq.read_table(FILE, columns=["weight"])
-    if table.num_rows != len(population.weights):
-        raise InputError(f"{FILE}: {table.num_rows} weights for {len(population.weights)} households: reinstall jaxsim")
-    card = {**population.card, "calibrated": f"weights fitted to the targets {SELECTION!r} of {YEAR}"}
-    named = dataclasses.replace(population, source="cps_calibrated", card=card)
-    return named.with_weights(table["weight"].to_numpy())
-
-
-def replicate_weights() -> np.ndarray:
-    """Jackknife replicates of the calibrated weights [replicates, households]."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(FILE)
-    weight = table["weight"].to_numpy()
-    return np.stack([weight * STEP * table[f"replicate_{k}"].to_numpy() for k in range(REPLICATES)])
 
 
 def official() -> pd.DataFrame:

@@ -68,7 +68,7 @@ class Tiles:
     def totals(self, weights: jax.Array) -> jax.Array:
         """Matrix times a vector in the order of the tiles: [part, rows] to [targets]."""
         parts = jnp.zeros((PARTS, self.count[0]), weights.dtype)
-        for block, target, piece in zip(self.blocks, self.targets, self._pieces(weights), strict=True):
+        for block, target, piece in zip(self.blocks, self.targets, self.pieces(weights), strict=True):
             sums = jnp.einsum("ptbw,ptb->ptw", block, piece)
             parts = jax.vmap(lambda total, t, s: total.at[t].add(s, mode="drop"))(parts, target, sums)
         return in_order(parts)
@@ -92,22 +92,16 @@ class Tiles:
             return total.at[target[:, None], target[None, :]].add(product, mode="drop"), None
 
         parts = jnp.zeros((PARTS, m, m), of_rows.dtype)
-        for tiles in zip(self.blocks, self.targets, self._pieces(of_rows), strict=True):
+        for tiles in zip(self.blocks, self.targets, self.pieces(of_rows), strict=True):
             parts = jax.vmap(lambda total, *tile: jax.lax.scan(add, total, tile)[0])(parts, *tiles)
         return in_order(parts)
-
-    def scaled(self, factors: Any) -> Tiles:
-        """The matrix with each target's row multiplied by a factor [targets]."""
-        padded = jnp.append(jnp.asarray(factors, self.blocks[0].dtype), jnp.zeros((), self.blocks[0].dtype))
-        blocks = tuple(b * padded[t][:, :, None, :] for b, t in zip(self.blocks, self.targets, strict=True))
-        return replace(self, blocks=blocks)
 
     def squared(self) -> Tiles:
         """The matrix with every entry squared."""
         return replace(self, blocks=tuple(b * b for b in self.blocks))
 
-    def _pieces(self, vector: jax.Array) -> list[jax.Array]:
-        """A vector over rows cut into the tiles of each width."""
+    def pieces(self, vector: jax.Array) -> list[jax.Array]:
+        """A vector in the order of the tiles [part, rows] cut up as `blocks`: each [part, tile, household in tile]."""
         pieces, start = [], 0
         for block in self.blocks:
             rows = block.shape[1] * block.shape[2]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["load_population"]
 
 BASE_YEAR = 2014  # of the amounts in the CPS files, see `cps`
-CALIBRATED_YEAR = 2022  # of the calibrated sample, see `calibrate.sample`
+CALIBRATED_YEAR = 2022  # of the calibrated sample, see `calibrated`
 FORMATS = ("taxcalc", "taxsim", "persons", "folder")
 NAMES = ("cps_sample", "cps_calibrated", "cps")
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".txt")
@@ -60,7 +60,7 @@ def _named(source: str, year: int | None, format: str | None) -> Population:
 
         return Population.from_parquet(BUNDLED, check=False)
     if source == "cps_calibrated":
-        from jaxsim.calibrate.sample import calibrated_sample
+        from jaxsim.data.calibrated import calibrated_sample
 
         return calibrated_sample()
     if source == "cps":

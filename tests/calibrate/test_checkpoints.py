@@ -80,6 +80,13 @@ def test_a_finished_checkpoint_gives_the_fit_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.weights, again.weights)
 
 
+def test_a_resumed_fit_that_stalled_says_so_again(tmp_path: Path) -> None:
+    first, again = (fit(made(), method="entropy", give=1e-3, steps=1, checkpoint=tmp_path / "fit.npz") for _ in "ab")
+    assert (tmp_path / "fit.npz").exists()
+    assert (first.status, again.status) == ("stalled", "stalled")
+    np.testing.assert_array_equal(first.weights, again.weights)
+
+
 DEVICES = """
 import numpy as np
 from jaxsim.calibrate import fit

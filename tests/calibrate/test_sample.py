@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 
 import jaxsim as js
 from jaxsim.calibrate import TargetStore, build_matrix, sample, select
+from jaxsim.calibrate.fitting import methods
 from jaxsim.cli import cli
+from jaxsim.cli_calibrate import METHODS
 from jaxsim.errors import InputError, JaxsimError
 
 
@@ -89,6 +91,10 @@ def test_targets_are_shown_checked_and_saved(tmp_path) -> None:
     path = tmp_path / "targets.db"
     assert run("targets", "--save", path).exit_code == 0
     assert len(TargetStore(path).targets()) > 2_500
+
+
+def test_the_command_knows_all_methods() -> None:
+    assert tuple(methods()) == METHODS
 
 
 def test_wrong_options_of_the_command(tmp_path) -> None:

@@ -35,8 +35,6 @@ def test_products_equal_scipy(targets: int, households: int, density: float, siz
         gram = (matrix * weights) @ matrix.T
         np.testing.assert_allclose(tiles.gram(rows), gram.toarray(), rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(tiles.squared().totals(rows), gram.diagonal(), rtol=1e-11, atol=1e-12)
-        scaled = tiles.scaled(prices).totals(rows)
-        np.testing.assert_allclose(scaled, prices * (matrix @ weights), rtol=1e-11, atol=1e-12)
         np.testing.assert_array_equal(tiles.households(rows), weights)
         np.testing.assert_allclose(fold(rows), weights.sum())
 
