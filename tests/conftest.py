@@ -19,7 +19,7 @@ import pytest
 import jaxsim as js
 
 LONGEST = ("test_gradients", "test_properties", "test_notebook", "test_million_notebook", "test_calibration_notebook",
-           "test_readme", "test_duals", "test_fitting")  # fmt: skip
+           "test_imputation_notebook", "test_readme", "test_duals", "test_fitting")  # fmt: skip
 """Files that take minutes: they begin first, so that no worker is left with one of them at the end."""
 
 

@@ -79,8 +79,15 @@ def test_calibration_example_runs(capsys, tmp_path):
     assert names["calibrated"].total("employment_income") > 9e12
 
 
+@pytest.mark.slow
+def test_imputation_example_runs(capsys, tmp_path):
+    names = run(example("js.impute.Forest"), tmp_path)
+    assert "0.9" in capsys.readouterr().out
+    assert (names["drawn"]["taxable_interest_income"] >= 0).all()
+
+
 def test_only_these_python_examples():
-    assert len(PYTHON) == 4
+    assert len(PYTHON) == 5
 
 
 @pytest.mark.parametrize("line", sorted(set(INLINE)))
