@@ -48,9 +48,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> ModuleType:
-    """`js.calibrate` is imported when it is first used: it brings Optax along."""
-    if name == "calibrate":
-        return importlib.import_module("jaxsim.calibrate")
+    """`js.calibrate`, `js.dynamic` and `js.impute` are imported when they are first used."""
+    if name in ("calibrate", "dynamic", "impute"):
+        return importlib.import_module(f"jaxsim.{name}")
     raise AttributeError(f"module 'jaxsim' has no attribute {name!r}")
 
 
@@ -79,11 +79,13 @@ __all__ = [
     "calibrate",
     "cost_at_most",
     "draws",
+    "dynamic",
     "elasticities",
     "from_group",
     "frontier",
     "grid",
     "household",
+    "impute",
     "interactions",
     "latin_hypercube",
     "load_law",

@@ -1,0 +1,70 @@
+"""Workers as arrays: when they attain ages, what they earned, what happened to them.
+
+Months are counted from the year 0: January of the year y is 12 y. An age is attained on the day before the birthday
+(20 CFR 404.2(c)(4)), so what counts is that day: who is born on 1 January 1960 attains every age in December.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+
+NEVER = 12 * 9999
+"""Month of an event that does not happen."""
+
+OLD_AGE, DISABILITY, SURVIVOR = range(3)
+KINDS = ("old_age", "disability", "survivor")
+
+
+class Workers(NamedTuple):
+    """Workers and their claims, each field [workers] but for the earnings.
+
+    Attributes:
+        born: month of the day before the birth date.
+        whole_month: 1 where that day is the first of its month, so that an age is held throughout the month.
+        kind: code of `KINDS`.
+        entitlement: first month of the benefit; of a dead worker that of their own, `NEVER` without one.
+        as_of: month of the benefit asked for.
+        onset: month in which a disability began; `NEVER`.
+        onset_first: 1 where it began on the first of its month.
+        death: month of death; `NEVER`.
+        quarters: of coverage, as given; negative to count them from earnings.
+        earnings: covered earnings before the taxable maximum [workers, years from 1937], $/year.
+    """
+
+    born: jax.Array
+    whole_month: jax.Array
+    kind: jax.Array
+    entitlement: jax.Array
+    as_of: jax.Array
+    onset: jax.Array
+    onset_first: jax.Array
+    death: jax.Array
+    quarters: jax.Array
+    earnings: jax.Array
+
+
+def year(month: jax.Array) -> jax.Array:
+    """Calendar year of a month."""
+    return month // 12
+
+
+def attains(born: jax.Array, months: Any) -> jax.Array:
+    """Month in which an age in months is attained."""
+    return born + jnp.asarray(months, born.dtype)
+
+
+def at(series: jax.Array, of_year: jax.Array) -> jax.Array:
+    """Values of a series [years from 1937, ...] in a year of each worker's own [workers]."""
+    place = of_year - FIRST_YEAR
+    last = series.shape[0] - 1
+    return series[jnp.where(place < 0, 0, jnp.where(place > last, last, place))]
+
+
+def earliest_month(w: Workers, months: Any) -> jax.Array:
+    """First month throughout which an age in months is held: 42 USC 402(a)(2) for workers and 62 years."""
+    return attains(w.born, months) + jnp.where(w.whole_month > 0, 0, 1)

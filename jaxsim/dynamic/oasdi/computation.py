@@ -1,0 +1,54 @@
+"""Average indexed monthly earnings: the highest years of a career, indexed by wages (42 USC 415(b))."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxsim.dynamic.oasdi.basis import Basis, is_base_year
+from jaxsim.dynamic.oasdi.careers import Workers, at
+from jaxsim.dynamic.oasdi.highest import which_count
+from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.rounding import Rounding
+from jaxsim.numerics import lower_of
+
+CENT = 0.01
+
+
+def years_of(w: Workers) -> jax.Array:
+    """Calendar years of the earnings [years, 1]."""
+    return jnp.arange(FIRST_YEAR, FIRST_YEAR + w.earnings.shape[1])[:, None]
+
+
+def taxable(w: Workers, p: Any) -> jax.Array:
+    """Earnings up to the taxable maximum of each year [years, workers], $/year (42 USC 409(a)(1), 411(b))."""
+    return lower_of(w.earnings.T, p.taxable_maximum[: w.earnings.shape[1], None])
+
+
+def indexed(w: Workers, eligible: jax.Array, p: Any, r: Rounding) -> jax.Array:
+    """Earnings at the wages of two years before eligibility [years, workers], $/year (42 USC 415(b)(3)).
+
+    Those to that year are raised by the growth of average wages, each to the cent; later ones count as they are.
+    """
+    years = years_of(w)
+    index_year = eligible - at(p.computation.indexing_lag, eligible).astype(eligible.dtype)
+    growth = at(p.wage_index, index_year)[None, :] / p.wage_index[: w.earnings.shape[1], None]
+    return r.nearest(taxable(w, p) * jnp.where(years < index_year, growth, 1.0), CENT)
+
+
+def average_indexed_monthly_earnings(w: Workers, basis: Basis, p: Any, r: Rounding) -> jax.Array:
+    """AIME [workers], $/month: the highest years added up, over the months of the computation years, rounded down.
+
+    Args:
+        w: workers.
+        basis: which years count and how many.
+        p: the law, see `oasdi_law`.
+        r: rounding.
+    """
+    amounts = indexed(w, basis.eligible, p, r)
+    usable = jnp.where(is_base_year(basis, years_of(w), p), amounts, -1.0)
+    counted = which_count(usable, basis.number) & (usable > 0)
+    total = jnp.sum(jnp.where(counted, amounts, 0.0), axis=0)
+    return r.down(total / (12.0 * basis.number), at(p.rounding.aime, basis.eligible))

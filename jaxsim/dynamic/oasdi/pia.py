@@ -1,0 +1,184 @@
+"""Primary insurance amount: the benefit formula, cost-of-living increases, the special minimum (42 USC 415)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsim.dynamic.oasdi.age import full_retirement_month
+from jaxsim.dynamic.oasdi.basis import Basis, is_base_year, lesser, main_basis, other_bases
+from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, Workers, at, year
+from jaxsim.dynamic.oasdi.computation import average_indexed_monthly_earnings, taxable, years_of
+from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.rounding import Rounding
+from jaxsim.numerics import higher_of, lower_of, relu
+
+FIRST_INCREASE = 1975
+UNDERPAID_UNTIL = 12 * 2001 + 7
+"""August 2001: months before it were paid with the increase of December 1999 as first computed (P.L. 106-554)."""
+
+
+def by_formula(aime: jax.Array, eligible: jax.Array, p: Any, r: Rounding) -> jax.Array:
+    """Primary insurance amount before increases [workers], $/month (42 USC 415(a)(1)(A)).
+
+    Args:
+        aime: average indexed monthly earnings [workers].
+        eligible: year whose bend points and factors apply [workers].
+        p: the law.
+        r: rounding.
+    """
+    amount = _pieces(aime, at(p.pia.bend_points, eligible), at(p.pia.factors, eligible))
+    return r.towards(amount, at(p.rounding.pia, eligible), at(p.rounding.pia_down, eligible))
+
+
+def _pieces(amount: jax.Array, points: jax.Array, factors: jax.Array) -> jax.Array:
+    """Shares [workers, parts] of the parts of an amount between points [workers, parts - 1]."""
+    found = factors[:, 0] * amount
+    for k in range(points.shape[1]):
+        found += (factors[:, k + 1] - factors[:, k]) * relu(amount - points[:, k])
+    return found
+
+
+def with_increases(
+    amount: jax.Array, since: jax.Array, as_of: jax.Array, p: Any, r: Rounding, family_share: Any = None
+) -> jax.Array:
+    """An amount with every cost-of-living increase from a year on, as paid for a month (42 USC 415(i)).
+
+    Args:
+        amount: [..., workers], $/month.
+        since: first year whose increase applies [workers].
+        as_of: month [workers]; increases up to and with it.
+        p: the law.
+        r: rounding, at every increase.
+        family_share: least share of the first amount that the second is, while amounts are rounded up; None for none.
+    """
+    if not r.exact:
+        return amount * _growth(since, as_of, p)
+    years = jnp.arange(FIRST_YEAR, FIRST_YEAR + p.cola.percent.shape[0])
+
+    def increase(amount: jax.Array, of: Any) -> tuple[jax.Array, None]:
+        of_year, rate, month, underpaid, unit, down = of
+        paid = rate - jnp.where(as_of < UNDERPAID_UNTIL, underpaid, 0.0)
+        applies = (of_year >= since) & (12 * of_year + month.astype(of_year.dtype) - 1 <= as_of) & (paid > 0)
+        raised = r.towards(amount * (1.0 + paid), unit, down)
+        if family_share is not None:
+            least = r.towards(family_share * raised[0], unit, down)
+            raised = raised.at[1].set(jnp.where(down > 0.5, raised[1], higher_of(raised[1], least)))
+        return jnp.where(applies, raised, amount), None
+
+    series = (years, p.cola.percent, p.cola.month, p.cola.underpaid, p.rounding.pia, p.rounding.increase_down)
+    first = FIRST_INCREASE - FIRST_YEAR
+    return jax.lax.scan(increase, amount, jax.tree.map(lambda s: s[first : len(years)], series))[0]
+
+
+def _growth(since: jax.Array, as_of: jax.Array, p: Any) -> jax.Array:
+    """Growth by the increases from a year to a month [workers], without rounding: a ratio of products over years."""
+
+    def level(rates: jax.Array) -> jax.Array:
+        """Product of all increases before a year [years + 1]."""
+        return jnp.concatenate([jnp.ones(1, rates.dtype), jnp.cumprod(1.0 + rates)])
+
+    this = year(as_of)
+    due = as_of % 12 + 1 >= at(p.cola.month, this)
+    after = jnp.where(due, this + 1, this)
+    after = jnp.where(after > since, after, since)
+    paid, first_paid = level(p.cola.percent), level(p.cola.percent - p.cola.underpaid)
+    early = as_of < UNDERPAID_UNTIL
+    return jnp.where(early, at(first_paid, after) / at(first_paid, since), at(paid, after) / at(paid, since))
+
+
+class Amounts(NamedTuple):
+    """Amounts of workers for the month asked for, each [workers].
+
+    Attributes:
+        aime: average indexed monthly earnings, $/month.
+        pia: primary insurance amount, $/month.
+        regular: the same by the formula alone, without the special minimum; delayed credits are added to it.
+        family_maximum: most that the family is paid, $/month.
+    """
+
+    aime: jax.Array
+    pia: jax.Array
+    regular: jax.Array
+    family_maximum: jax.Array
+
+
+def family_maximum(first: jax.Array, aime: jax.Array, eligible: jax.Array, disabled: Any, p: Any, r: Rounding) -> Any:
+    """Most that a family is paid, before increases [workers], $/month.
+
+    A share of each part of the amount first computed. Of a disabled worker it is 85 percent of the AIME, but at least
+    the primary insurance amount and at most one and a half times it (42 USC 403(a)(1) and (6)).
+
+    Args:
+        first: primary insurance amount before increases [workers].
+        aime: average indexed monthly earnings [workers].
+        eligible: year whose bend points and factors apply [workers].
+        disabled: whether the maximum is that of the disabled [workers].
+        p: the law.
+        r: rounding.
+    """
+    usual = _pieces(first, at(p.family_maximum.bend_points, eligible), at(p.family_maximum.factors, eligible))
+    limits = p.family_maximum.disability
+    capped = higher_of(at(limits.earnings_share, eligible) * aime, at(limits.least, eligible) * first)
+    capped = lower_of(capped, at(limits.most, eligible) * first)
+    family = jnp.where(disabled, capped, usual)
+    return r.towards(family, at(p.rounding.pia, eligible), at(p.rounding.pia_down, eligible))
+
+
+def amounts(w: Workers, basis: Basis, p: Any, r: Rounding) -> Amounts:
+    """The amounts on a basis: by the formula or, if that is more, the special minimum.
+
+    The family maximum of the disabled holds until full retirement age.
+    """
+    eligible = basis.eligible
+    aime = average_indexed_monthly_earnings(w, basis, p, r)
+    first = by_formula(aime, eligible, p, r)
+    is_disabled = (w.kind == DISABILITY) & (w.as_of < full_retirement_month(w.born, p))
+    family = family_maximum(first, aime, eligible, is_disabled, p, r)
+    both = with_increases(jnp.stack([first, family]), eligible, w.as_of, p, r)
+
+    least, of_family = special_minimum(w, basis, p, r)
+    is_special = least > both[0]
+    return Amounts(aime, jnp.where(is_special, least, both[0]), both[0], jnp.where(is_special, of_family, both[1]))
+
+
+def best_amounts(w: Workers, p: Any, r: Rounding) -> Amounts:
+    """The amounts on the basis that is best for the worker [workers]."""
+    main = amounts(w, main_basis(w, p), p, r)
+
+    def better(best: Amounts, basis: Basis) -> tuple[Amounts, None]:
+        other = amounts(w, basis, p, r)
+        is_better = (basis.applies > 0) & (other.pia > best.pia)
+        return jax.tree.map(lambda a, b: jnp.where(is_better, b, a), best, other), None
+
+    def with_others(main: Amounts) -> Amounts:
+        stacked = jax.tree.map(lambda *fields: jnp.stack(fields), *other_bases(w, p))
+        return jax.lax.scan(better, main, stacked)[0]
+
+    return jax.lax.cond(jnp.any(w.onset < NEVER), with_others, lambda main: main, main)
+
+
+def special_minimum(w: Workers, basis: Basis, p: Any, r: Rounding) -> tuple[jax.Array, jax.Array]:
+    """Special minimum primary insurance amount, for long careers at low pay, and its family maximum, $/month each.
+
+    Source: 42 USC 415(a)(1)(C); 20 CFR part 404, subpart C, appendix V: the family maximum is one and a half times the
+    amount of 1979 with its own increases, to 1981 at least one and a half times the amount increased.
+    """
+    since = jnp.full_like(basis.eligible, 1979)
+    counted = relu(years_of_coverage(w, basis, p) - at(p.special_minimum.first_years, since))
+    amount = at(p.special_minimum.amount, since) * lesser(counted, at(p.special_minimum.most_years, since))
+    family = r.towards(1.5 * amount, at(p.rounding.pia, since), jnp.zeros_like(amount))
+    increased = with_increases(jnp.stack([amount, family]), since, w.as_of, p, r, family_share=1.5)
+    return increased[0], increased[1]
+
+
+def years_of_coverage(w: Workers, basis: Basis, p: Any) -> jax.Array:
+    """Years with earnings of at least a share of the old-law base [workers] (42 USC 415(a)(1)(C)(ii))."""
+    years = years_of(w)
+    needed = (p.special_minimum.coverage_share * p.old_law_base)[: w.earnings.shape[1], None]
+    enough = (needed - 1e-6 <= w.earnings.T) & is_base_year(basis, years, p)
+    before_1951 = jnp.sum(jnp.where(years <= 1950, taxable(w, p), 0.0), axis=0)
+    whole = jnp.floor(before_1951 / p.special_minimum.early_amount[0] + 1e-6)
+    return jnp.sum(enough, axis=0) + lesser(whole, p.special_minimum.early_most[0])
