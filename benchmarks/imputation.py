@@ -71,7 +71,7 @@ PEERS = {
     "others": ["microimpute QRF", "microimpute OLS", "quantile-forest", "quantile-forest, 50 trees",
                "quantile-forest, alike"],
 }  # fmt: skip
-"""microimpute's Matching needs R; its QuantReg does not converge on incomes that are mostly zero beside others."""
+"""microimpute's Matching needs R; its QuantReg, which chooses quantiles row by row, is too slow to be run twice."""
 
 Result = dict[str, Any]
 """Of a model on a split: "crps", "w1", "spearman" by income, "relative" CRPS, "fit" and "draw" seconds."""

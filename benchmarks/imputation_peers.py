@@ -8,10 +8,12 @@ quantile-forest 1.4.
 
 microimpute takes the weights by its `weight_col`, all targets in one call where the predictors allow it. It draws a
 quantile level for every record by its `seed`, the same for all variables; so the seed of the fitted model is set anew
-for each draw. "QuantReg" fits the 19 quantiles that its configuration names and chooses among them at random.
+for each draw. Its QRF chooses among ten quantiles, 1/11 to 10/11. "QuantReg" fits the 19 quantiles that its
+configuration names and chooses among them at random.
 
 quantile-forest has no draws: each record gets a uniform random level on a grid of 500 quantiles. It takes the weights
-by `sample_weight`, which scikit-learn 1.9 uses for the bootstrap. "alike" has the settings of our `Forest`.
+by `sample_weight`, which scikit-learn 1.9 uses for the bootstrap. "alike" has the settings of our `Forest`, takes
+donors' own values (interpolation "lower") and pools the leaves (`weighted_quantile=False`).
 """
 
 from __future__ import annotations

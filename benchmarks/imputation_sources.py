@@ -33,6 +33,7 @@ HELD = {"A": ["wages", "self_employment", "pensions"], "B": ["interest", "divide
 GRID = np.arange(0.1, 0.95, 0.1)
 BRACKETS = [0, 10e3, 25e3, 50e3, 75e3, 100e3, 200e3]
 BRIDGES = ["bracket", "works"]
+HOUSEHOLDS = 15_000
 RECORDS = 30_000
 LITERATURE: dict[str, Any] = {
     "independent ZI-QRF, coarse grid": ZeroInflated(Forest()),
@@ -103,7 +104,7 @@ def main() -> None:
     table = table.assign(bracket=bracket(table), works=table["wages"] > 0)
     found: dict[str, list[list[float]]] = {}
     for seed in given.seeds:
-        a, b, truth, *others = split(table, seed)
+        a, b, truth, *others = split(table, seed, HOUSEHOLDS)
         surveys = {"A": a, "B": b}
         total = truth[INCOMES].sum(axis=1)
         spread = float(np.mean([

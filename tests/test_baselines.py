@@ -104,6 +104,7 @@ def test_extended_law_in_2026() -> None:
     assert law["irs.credits.ctc.amount"] == 2000
 
 
+@pytest.mark.slow
 def test_simulation_takes_a_baseline(population: js.Population) -> None:
     now, before = js.Simulation(population, 2026), js.Simulation(population, 2026, baseline=f"before_{ACT}")
     assert "before P.L. 119-21" in repr(before)

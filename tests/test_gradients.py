@@ -26,7 +26,7 @@ def off_kinks(low, middle, high, h, slope):
         "employment_income",
         pytest.param("self_employment_income", marks=pytest.mark.slow),
         pytest.param("taxable_interest_income", marks=pytest.mark.slow),
-        "social_security",
+        pytest.param("social_security", marks=pytest.mark.slow),
     ],
 )
 def test_marginal_rates_equal_central_differences(sample, column):
@@ -202,6 +202,7 @@ def test_no_support_in_data(sample):
     assert not table.loc["irs.credits.ctc.amount", "no support in data"]
 
 
+@pytest.mark.slow
 def test_elasticity_sorts_the_table(sample):
     table = sample.gradient("income_tax", parameters="irs.credits.ctc", smooth=False)
     assert (table["elasticity"].abs().diff().dropna() <= 1e-15).all()

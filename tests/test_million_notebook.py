@@ -19,6 +19,9 @@ print("RESULT " + json.dumps({
 """
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     return run_notebook("million_reforms", ASK, tmp_path_factory.mktemp("jupyter"))

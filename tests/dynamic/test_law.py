@@ -1,11 +1,15 @@
 """The law of Social Security by year: the files against published amounts and against the formulas of the statute."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxsim as js
+import jaxsim.dynamic.oasdi
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR, INCREASE, PRICES, WAGES, oasdi_law
 from jaxsim.errors import ParameterError
 from jaxsim.parameter_files import load_law, parameters_root, strict_yaml, validate_file
@@ -332,3 +336,47 @@ def test_until() -> None:
     for year in (1936, 2101):
         with pytest.raises(ParameterError, match="1937 to 2100"):
             oasdi_law(year)
+
+
+NOT_MODELLED = {
+    "auxiliary.share.parent": "dependent parents",
+    "auxiliary.share.parents_each": "dependent parents",
+    "earliest_age.parent": "dependent parents",
+    "auxiliary.marriage_months.divorced": "marriages are not in the tables",
+    "auxiliary.child.student_age": "children's months are as given",
+    "auxiliary.child.disabled_before_age": "children's months are as given",
+    "auxiliary.child.in_care_age": "children's months are as given",
+    "cola.legislated": "first eligibility before 1979",
+    "computation.childcare_dropout.child_age": "child care years",
+    "gpo.in_force": "government pension offset",
+    "gpo.share": "government pension offset",
+    "insured.disability.waiting_months": "the month of entitlement is as given",
+    "payroll.employee": "taxes of a lifetime",
+    "payroll.employer": "taxes of a lifetime",
+    "payroll.self_employed": "taxes of a lifetime",
+    "payroll.employee_credit": "taxes of a lifetime",
+    "payroll.self_employed_credit": "taxes of a lifetime",
+    "reduction.widow.disabled_further_rate": "ended in 1983",
+    "sga.non_blind": "work while disabled",
+    "sga.blind": "work while disabled",
+    "sga.trial_work": "work while disabled",
+    "wep.in_force": "windfall elimination",
+    "wep.factor": "windfall elimination",
+    "wep.factor_per_year": "windfall elimination",
+    "wep.first_years": "windfall elimination",
+    "wep.coverage_share": "windfall elimination",
+    "wep.pension_share": "windfall elimination",
+}
+"""Parameters that no function reads yet, and what would read them."""
+
+
+def test_every_other_parameter_is_read() -> None:
+    folder = Path(jaxsim.dynamic.oasdi.__file__).parent
+    source = "\n".join(f.read_text(encoding="utf-8") for f in folder.glob("*.py") if f.name != "law.py")
+    names = {path.removeprefix("ssa.oasdi.") for path in load_law().leaves if path.startswith("ssa.oasdi.")}
+
+    def is_read(name: str) -> bool:
+        first, last = name.split(".")[0], name.split(".")[-1]
+        return bool(re.search(rf"\.{last}\b", source) and re.search(rf"\.{first}\b|\"{name}\"", source))
+
+    assert {name for name in names if not is_read(name)} == set(NOT_MODELLED)

@@ -358,6 +358,7 @@ def test_values_are_finite_on_the_edges(dtype: str) -> None:
         assert str(value.dtype) == ("int32" if name == "tax_unit_state_fips" else dtype), name
 
 
+@pytest.mark.slow
 def test_derivatives_are_finite_on_the_edges() -> None:
     """With respect to every parameter and every input, of the sum of all rules (a NaN of any would show).
 
@@ -384,6 +385,7 @@ def test_derivatives_are_finite_on_the_edges() -> None:
 # --- symmetry -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @PROFILE
 @given(SEEDS, st.integers(0, 1000))
 def test_order_of_households_does_not_matter(seed: int, order_seed: int) -> None:
@@ -440,6 +442,7 @@ def test_two_separate_halves_make_a_joint_whole(seed: int) -> None:
         np.testing.assert_allclose(joint[name][same], 2 * separate[name][same], atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 @PROFILE
 @given(SEEDS)
 def test_a_separate_filer_stands_alone(seed: int) -> None:

@@ -169,6 +169,7 @@ def test_a_chunk_on_which_all_actors_die_is_given_up(ray, go, whole, deaths, tmp
     assert_same(go(Ray(1), out=tmp_path / "run").table, whole)
 
 
+@pytest.mark.slow
 def test_actors_that_die_as_they_start_are_given_up(ray, go):
     class Stillborn(Ray):
         def run(self, chunks, values, work, tick):
