@@ -51,12 +51,12 @@ def save(fitted: Any, path: str | os.PathLike[str]) -> Path:
     if path.suffix != ".npz":
         raise JaxsimError(f"{path}: name a .npz file")
     arrays: list[np.ndarray] = []
-    text = json.dumps({"format": FORMAT, "version": jaxsim.__version__, "content": _encode(fitted, arrays)})
+    text = json.dumps({"format": FORMAT, "version": jaxsim.__version__, "content": encode(fitted, arrays)})
     named: dict[str, Any] = {f"array_{k}": a for k, a in enumerate(arrays)}
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:
-            np.savez_compressed(file, json=np.array(text), digest=np.array(_digest(text, arrays)), **named)
+            np.savez_compressed(file, json=np.array(text), digest=np.array(digest_of(text, arrays)), **named)
 
     return write_atomic(path, write)
 
@@ -76,7 +76,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             arrays = [file[f"array_{k}"] for k in range(len(file.files) - 2)]
     except Exception as error:  # of zipfile, zlib, struct and NumPy: there are many ways to be damaged
         raise JaxsimError(f"{path}: not an imputer ({error}): fit and save it again") from None
-    if _digest(text, arrays) != digest:
+    if digest_of(text, arrays) != digest:
         raise JaxsimError(f"{path}: its content is not what was saved: fit and save it again")
     content = json.loads(text)
     if content.get("format") != FORMAT:
@@ -84,7 +84,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     return _decode(content["content"], arrays, _known(), path)
 
 
-def _digest(text: str, arrays: list[np.ndarray]) -> str:
+def digest_of(text: str, arrays: list[np.ndarray]) -> str:
+    """Hash of a text and arrays."""
     digest = hashlib.sha256(text.encode())
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -107,7 +108,8 @@ def _known() -> dict[str, type]:
     return found
 
 
-def _encode(x: Any, arrays: list[np.ndarray]) -> Any:
+def encode(x: Any, arrays: list[np.ndarray]) -> Any:
+    """Something fitted as what JSON can hold; its arrays are appended to `arrays` and named by their place."""
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, (np.ndarray, jax.Array)):
@@ -118,18 +120,18 @@ def _encode(x: Any, arrays: list[np.ndarray]) -> Any:
     if x is None or isinstance(x, (bool, int, float, str)):
         return x
     if isinstance(x, (tuple, list)):
-        return {"tuple" if isinstance(x, tuple) else "list": [_encode(item, arrays) for item in x]}
+        return {"tuple" if isinstance(x, tuple) else "list": [encode(item, arrays) for item in x]}
     if isinstance(x, dict):
-        return {"dict": [[_encode(k, arrays), _encode(v, arrays)] for k, v in x.items()]}
+        return {"dict": [[encode(k, arrays), encode(v, arrays)] for k, v in x.items()]}
     if isinstance(x, eqx.nn.MLP):
         shape: tuple[Any, Any, Any, Any] = (x.in_size, x.out_size, x.width_size, x.depth)
         leaves, rest = eqx.partition(x, eqx.is_inexact_array)
         frame = eqx.filter(layers_of(*shape, jax.random.key(0)), eqx.is_inexact_array, inverse=True)
         if not eqx.tree_equal(rest, frame):
             raise JaxsimError("layers that `networks.layers_of` did not make, as of other units, cannot be saved")
-        return {"layers": list(shape), "leaves": _encode(jax.tree.leaves(leaves), arrays)}
+        return {"layers": list(shape), "leaves": encode(jax.tree.leaves(leaves), arrays)}
     if dataclasses.is_dataclass(x) and _name(type(x)) in _known():
-        fields = {f.name: _encode(getattr(x, f.name), arrays) for f in dataclasses.fields(x) if f.init}
+        fields = {f.name: encode(getattr(x, f.name), arrays) for f in dataclasses.fields(x) if f.init}
         return {"class": _name(type(x)), "fields": fields}
     raise JaxsimError(f"{type(x).__name__} cannot be saved: models are made of arrays, numbers, names and their parts")
 

@@ -69,7 +69,7 @@ class Forest(Model):
             self.trees, min_samples_leaf=self.least_leaf, max_features=self.features, n_jobs=self.jobs,
             random_state=int(jax.random.bits(key, dtype=jnp.uint32)),
         )  # fmt: skip
-        scores = _scores(targets, y, weights)
+        scores = split_scores(targets, y, weights)
         forest.fit(features, scores[:, 0] if scores.shape[1] == 1 else scores, sample_weight=weights)
         trees = Trees.flatten([e.tree_ for e in forest.estimators_])
         leaf = forest.apply(features).reshape(len(x), -1) + trees.root
@@ -78,7 +78,7 @@ class Forest(Model):
         return ForestConditional(streams, design, trees, donors, y, self.ordered)
 
 
-def _scores(targets: Columns, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def split_scores(targets: Columns, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """What splits try to tell apart [donors, scores]: ranks of numbers, one score a level of a category.
 
     Ranks, because the squared error of dollars hears only the largest incomes.

@@ -95,11 +95,11 @@ def generate(
 
 def fingerprint(fitted: Any) -> str:
     """Hash of something fitted; the name of its class where it is not made of this package's parts."""
-    from jaxsim.impute.files import _digest, _encode
+    from jaxsim.impute.files import digest_of, encode
 
     arrays: list[np.ndarray] = []
     try:
-        return _digest(json.dumps(_encode(fitted, arrays)), arrays)
+        return digest_of(json.dumps(encode(fitted, arrays)), arrays)
     except JaxsimError:
         return f"{type(fitted).__module__}.{type(fitted).__qualname__}"
 

@@ -29,7 +29,7 @@ from jaxsim.impute.chain import Chain, Step
 from jaxsim.impute.columns import Column, Columns, require, weights_of
 from jaxsim.impute.copula import RECORDS, Statement, bounds, pairs, statement
 from jaxsim.impute.design import Design
-from jaxsim.impute.forest import Forest, ForestConditional, _scores
+from jaxsim.impute.forest import Forest, ForestConditional, split_scores
 from jaxsim.impute.trees import Donors, Trees
 from jaxsim.impute.uniforms import as_key
 
@@ -361,7 +361,7 @@ class StrataForest(Forest):
         def grow(rows: np.ndarray, left: list[int]) -> list[Any]:
             """Trees of some donors, below splits by the predictors left."""
             if not left:
-                scores, w = _scores(targets, y[rows], weights[rows]), weights[rows]
+                scores, w = split_scores(targets, y[rows], weights[rows]), weights[rows]
                 forest = RandomForestRegressor(
                     self.trees, min_samples_leaf=self.least_leaf, max_features=self.features, n_jobs=self.jobs,
                     random_state=int(seed.integers(2**32)),

@@ -149,7 +149,7 @@ def rewritten(written: bytes, path: Path, change: Any) -> Path:
     change(content)
     text = json.dumps(content)
     named: dict[str, Any] = {f"array_{k}": a for k, a in enumerate(arrays)}
-    np.savez(path, json=np.array(text), digest=np.array(files._digest(text, arrays)), **named)
+    np.savez(path, json=np.array(text), digest=np.array(files.digest_of(text, arrays)), **named)
     return path
 
 
