@@ -189,6 +189,7 @@ def test_many_laws_are_laws_one_by_one(responding):
     assert varied[GAINS].nunique() == 2
 
 
+@pytest.mark.slow
 def test_the_rate_that_raises_most(flat):
     """Revenue from gains, t exp(-3 (t - t0)), is largest at a third."""
     responding = flat.with_behaviour(js.Behaviour(capital_gains=3.0))

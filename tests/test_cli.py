@@ -52,6 +52,7 @@ def test_run_takes_a_reform_file(tmp_path):
     assert "Gradient" not in done.output
 
 
+@pytest.mark.slow
 def test_calc_in_taxcalc_names(taxcalc_file, tmp_path):
     out = tmp_path / "out.csv"
     done = jaxsim("calc", taxcalc_file, "--format", "taxcalc", "--year", 2026, "--out", out)

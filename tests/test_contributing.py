@@ -84,6 +84,7 @@ def test_the_case_holds_and_the_style_is_right(copy):
     assert "test_rules_are_plain[irs/payroll/unemployment.py]" in found
 
 
+@pytest.mark.slow
 def test_a_wrong_case_is_found(copy):
     file = copy / file_in("tests/cases/")[0]
     right = file.read_text(encoding="utf-8")

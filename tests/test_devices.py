@@ -6,6 +6,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -45,6 +47,7 @@ print("same on two devices")
 """
 
 
+@pytest.mark.slow
 def test_two_forced_devices():
     root = Path(__file__).parent.parent
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}

@@ -242,6 +242,7 @@ def test_hessian_vector_is_the_second_derivative(sim):
         sim.hessian_vector("regular_tax", {cell: 0.0})
 
 
+@pytest.mark.slow
 def test_weight_and_input_derivatives(sim):
     by_weight = sim.weight_derivative("income_tax")
     assert by_weight.to_numpy() @ sim.population.weights == pytest.approx(sim.total("income_tax"))

@@ -10,6 +10,7 @@ from tests.conftest import make_persons, make_population
 TARGETS = ("income_tax", "payroll_tax", "household_after_tax_income", "is_senior", "eitc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "blocks", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(60, marks=pytest.mark.slow)]
 )

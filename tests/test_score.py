@@ -65,6 +65,7 @@ def test_without_a_year_before_the_window_its_first_fiscal_year_is_left_out(popu
     assert list(scored.fiscal.columns) == [2023, 2024, "total"]
 
 
+@pytest.mark.slow
 def test_each_alone_and_their_interaction_add_up(aged_sim: js.Simulation, scored: Score) -> None:
     table = scored.unstacked
     np.testing.assert_allclose(table.loc["credit":"interaction"].sum(), table.loc["total"], rtol=1e-12)  # type: ignore[misc]
@@ -80,6 +81,7 @@ def test_order_of_stacking(aged_sim: js.Simulation, scored: Score) -> None:
     assert other.stacked.shape == scored.stacked.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["irs.credits.ctc.amount", "irs.income_tax.rates.rate.3"])
 def test_gradient_equals_central_differences(aged_sim: js.Simulation, scored: Score, path: str) -> None:
     row = scored.gradient().loc[path]

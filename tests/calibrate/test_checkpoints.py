@@ -100,6 +100,7 @@ print("equal")
 """
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_same() -> None:
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", DEVICES], cwd=ROOT, env=environment, capture_output=True, text=True,

@@ -151,6 +151,7 @@ def test_sensitivity_table() -> None:
         sensitivity(fit(PROBLEM, method="descent", steps=50), None, AMOUNTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bootstrap", "jackknife"])
 def test_replicates(kind: str) -> None:
     found = fit(PROBLEM, method="logit", bounds=(0.05, 20))

@@ -182,6 +182,7 @@ def test_it_stops_at_an_error() -> None:
     assert np.abs(found.errors).mean() <= 0.0101
 
 
+@pytest.mark.slow
 def test_seeds_and_dropout() -> None:
     weights = [fit(WIDE, steps=50, dropout=0.2, seed=s).weights for s in (1, 1, 2)]
     np.testing.assert_array_equal(weights[0], weights[1])
@@ -239,11 +240,13 @@ def test_few_records() -> None:
     np.testing.assert_array_equal(alone.weights, alone.details["gated"])
 
 
+@pytest.mark.slow
 def test_strength_closes_gates() -> None:
     kept = [fit(WIDE, method="l0", strength=s, steps=100, refit_steps=25).nonzero for s in (0.01, 10.0)]
     assert kept[1] < kept[0] <= 2_000
 
 
+@pytest.mark.slow
 def test_presets_and_paths() -> None:
     local = fit(WIDE, method="l0", preset="local", steps=50, refit_steps=25)
     assert local.nonzero == 2_000  # a weight of 1e-8 closes nothing here
@@ -251,6 +254,7 @@ def test_presets_and_paths() -> None:
     assert 0 < path.nonzero < 2_000
 
 
+@pytest.mark.slow
 def test_groups_share_a_gate() -> None:
     groups = np.repeat(np.arange(500), 4)
     found = fit(dataclasses.replace(WIDE, groups=groups), method="l0", strength=10.0, steps=100, refit_steps=25)
@@ -259,6 +263,7 @@ def test_groups_share_a_gate() -> None:
     assert (open_.all(1) == open_.any(1)).all()
 
 
+@pytest.mark.slow
 def test_zero_base_weights_stay_zero() -> None:
     base = np.where(np.arange(2_000) % 5 == 0, 0.0, WIDE.base)
     problem = dataclasses.replace(WIDE, base=base)

@@ -225,6 +225,7 @@ def test_form_8615(year):
     assert greater > n / 4
 
 
+@pytest.mark.slow
 def test_the_parents_matter_to_flagged_units_alone():
     """Value and derivative of a unit without the flag do not know of parents."""
     plain, _ = simulation(2025, 3)

@@ -204,6 +204,7 @@ def test_tax_rises_with_wages(seed: int, step: float) -> None:
     assert begins_to_itemize.mean() < 0.1
 
 
+@pytest.mark.slow
 def test_the_draws_reach_every_rule() -> None:
     """No rule is 0 for all units drawn, so the properties say something about each."""
     seen = dict.fromkeys(RULES, False)
@@ -395,6 +396,7 @@ def test_order_of_households_does_not_matter(seed: int, order_seed: int) -> None
         np.testing.assert_allclose(shuffled[name][order], straight[name], rtol=1e-12, atol=1e-9, err_msg=name)
 
 
+@pytest.mark.slow
 @PROFILE
 @given(SEEDS)
 def test_spouses_may_change_places(seed: int) -> None:

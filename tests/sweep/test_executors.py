@@ -160,6 +160,7 @@ def test_the_chunk_of_an_actor_that_dies_goes_to_another(ray, go, whole, deaths)
     assert len(list(deaths.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_chunk_on_which_all_actors_die_is_given_up(ray, go, whole, deaths, tmp_path):
     with pytest.raises(js.JaxsimError, match="chunk 2: 2 workers died on it, perhaps for want of memory"):
         go(Mortal(deaths, 99, workers=1, attempts=2), out=tmp_path / "run")
