@@ -11,6 +11,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     # A folder of this run alone, empty at first: files of tests and both workers compile the same programs, and the
     # user's own cache stays as it is. Set before JAX is imported; workers inherit it.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxsim-tests-")
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # workers share the cores: threads that wait for each other cost tenfold
 
 import jax
 import numpy as np
@@ -18,7 +21,7 @@ import pytest
 
 import jaxsim as js
 
-LONGEST = ("test_gradients", "test_properties", "test_notebook", "test_million_notebook", "test_calibration_notebook",
+LONGEST = ("test_gradients", "test_properties", "test_notebook", "test_calibration_notebook",
            "test_imputation_notebook", "test_readme", "test_duals", "test_fitting")  # fmt: skip
 """Files that take minutes: they begin first, so that no worker is left with one of them at the end."""
 
