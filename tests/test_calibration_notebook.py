@@ -23,6 +23,9 @@ print("RESULT " + json.dumps({
 """
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     return run_notebook("calibration", ASK, tmp_path_factory.mktemp("jupyter"))

@@ -182,6 +182,7 @@ def refund(sim):
     return js.solve(sim, REFUND, GAP, js.cost_at_most(2e6))
 
 
+@pytest.mark.slow
 def test_one_parameter_against_a_grid(sim):
     """The gap falls with the rate of the refund until the cost binds: the best of a grid is a step of it away."""
     table = sim.vary([GAP, "cost"], {PHASE_IN: np.linspace(0, 0.5, 2_001)})

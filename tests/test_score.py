@@ -31,6 +31,7 @@ def totals(sim: Simulation, year: int, reform: object = None) -> np.ndarray:
     return np.array([c.sign * there.total(c.variable) for c in BUDGET])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", SHORT)
 def test_equals_a_simulation_of_each_year(aged_sim: js.Simulation, scored: Score, year: int) -> None:
     base, first, both = (totals(aged_sim, year, r) for r in (None, CREDIT, [CREDIT, RATE]))

@@ -61,6 +61,7 @@ def test_slack_minimises_what_it_says() -> None:
         assert value(found.weights * np.exp(1e-3 * rng.normal(size=len(base)))) > best
 
 
+@pytest.mark.slow
 def test_bounds_hold() -> None:
     for method, bounds in (("entropy", (0.6, 1.8)), ("chi_square", (0.6, 1.8)), ("logit", (0.6, 1.8))):
         found = fit(PROBLEM, method=method, bounds=bounds, give=0.01)
@@ -69,6 +70,7 @@ def test_bounds_hold() -> None:
         assert ratio.max() <= 1.8 + 1e-12, method
 
 
+@pytest.mark.slow
 def test_a_sparse_problem_to_many_digits() -> None:
     problem = areas(20_000, 300)
     found = fit(problem, method="entropy")

@@ -214,6 +214,7 @@ def claimants(w: Workers) -> Workers:
     )
 
 
+@pytest.mark.slow
 def test_claim_months_in_a_map_equal_a_loop(data: Any, mapped: Any) -> None:
     p, w, m, _ = data
     w = claimants(w)

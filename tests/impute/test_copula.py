@@ -103,6 +103,7 @@ def test_forests_with_zeros(mixed: Imputer) -> None:
     assert (drawn["e"] == 0).mean() == pytest.approx(0.5, abs=0.04)
 
 
+@pytest.mark.slow
 def test_synthesis(synthesis: Synthesis, tmp_path: Path) -> None:
     bare = rank(synthesis.sample(5_000, 1), "a", "b")
     tied = with_correlations(synthesis, {("a", "b"): 0.6}, records=4_000)

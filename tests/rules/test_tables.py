@@ -210,6 +210,7 @@ def test_tables_and_a_system_exclude_each_other(sample):
         js.Simulation(sample.population, 2026, system=system(), tables=True)
 
 
+@pytest.mark.slow
 def test_command_line():
     done = CliRunner().invoke(
         cli, ["explain", "regular_tax", "--adult", "age=40,employment_income=47210", "-y", "2024", "--tables",
