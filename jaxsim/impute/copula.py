@@ -228,7 +228,6 @@ def _solve(
     steps: _Steps, pair: tuple[int, int], value: float, known: jax.Array, u: jax.Array, weights: np.ndarray
 ) -> float:
     """Correlation of normal scores at which two steps' draws have a rank correlation."""
-    _first, _second = pair
     inner = [steps.chain.steps[s] for s in pair]
     x = [steps.predictors(s, known) for s in pair]
     own = u[:, np.asarray([int(steps.place[s]) for s in pair])]
@@ -357,7 +356,7 @@ def statement(synthesis: Any, records: int = RECORDS, key: Any = 0) -> Statement
         "stated, they are assumed independent given the predictors that their steps share. Rank correlations that the",
         "sources leave possible (low to high), the one assumed between them, and the one of drawn records:", "",
         table.to_string(index=False, float_format="{:.2f}".format, na_rep=""), "",
-        "Evidence from elsewhere can be stated: jaxsim.impute.copula.with_correlations.",
+        "Evidence from elsewhere can be stated: jaxsim.impute.with_correlations.",
     ]))  # fmt: skip
 
 

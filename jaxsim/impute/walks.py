@@ -24,7 +24,7 @@ _uniforms = jax.jit(uniforms, static_argnames=("count", "dtype"))
 def draw_numbers(imputer: Imputer, x: pd.DataFrame, key: jax.Array, ids: np.ndarray) -> np.ndarray:
     """What `imputer.sample` draws, as an array [rows, targets], for tables of numbers without missing values.
 
-    A synthesis asks dozens of forests for a few records each: a forest is walked in NumPy, where nothing is compiled.
+    Other models than forests go by `sample` itself.
 
     Args:
         imputer: fitted to numbers only.

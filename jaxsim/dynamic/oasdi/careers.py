@@ -63,8 +63,3 @@ def at(series: jax.Array, of_year: jax.Array) -> jax.Array:
     place = of_year - FIRST_YEAR
     last = series.shape[0] - 1
     return series[jnp.where(place < 0, 0, jnp.where(place > last, last, place))]
-
-
-def earliest_month(w: Workers, months: Any) -> jax.Array:
-    """First month throughout which an age in months is held: 42 USC 402(a)(2) for workers and 62 years."""
-    return attains(w.born, months) + jnp.where(w.whole_month > 0, 0, 1)

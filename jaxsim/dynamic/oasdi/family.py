@@ -118,10 +118,10 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     payable = (insured > 0) & (m.entitlement <= own.as_of)
     full = jnp.where(payable, r.down(base * _share(own, m, is_widow, p), unit), 0.0)
 
-    room = jnp.where(w.kind == SURVIVOR, paid.family_maximum, paid.family_maximum - paid.pia)
+    room = relu(jnp.where(w.kind == SURVIVOR, paid.family_maximum, paid.family_maximum - paid.pia))
     outside = (m.relation == DIVORCED_SPOUSE) | (m.relation == DIVORCED_WIDOW)
     inside = jnp.where(outside, 0.0, full)
-    after = _within(jnp.where(room > 0, room, 0.0), inside, m, unit, r)
+    after = _within(room, inside, m, unit, r)
 
     is_spouse = (m.relation == SPOUSE) | (m.relation == DIVORCED_SPOUSE)
     factor = jnp.where(is_spouse, spouse_factor(m.born, m.entitlement, p), 1.0)
@@ -146,7 +146,7 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     # the excess over the own amount before reduction is reduced, unless the spouse's benefit came first
     by_excess = is_spouse & (m.entitlement >= w.entitlement[m.own])
     taken = relu(after - jnp.where(by_excess, own_pia, own_amount))
-    left = room - jax.ops.segment_sum(jnp.where(entitled, taken, 0.0), m.worker, w.as_of.shape[0])
+    left = relu(room - jax.ops.segment_sum(jnp.where(entitled, taken, 0.0), m.worker, w.as_of.shape[0]))
     after = jnp.where(entitled, after, _within(left, jnp.where(entitled, 0.0, inside), m, unit, r))
     after = jnp.where(outside, full, after)
     credits = jnp.where(paid.months[m.own] > 0, relu(own_amount - own_pia), 0.0)
