@@ -79,16 +79,19 @@ class Forest(Model):
 
 
 def split_scores(targets: Columns, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """What splits try to tell apart [donors, scores]: ranks of numbers, one score a level of a category.
+    """What splits try to tell apart [donors, scores]: ranks and roots of numbers, one score a level of a category.
 
-    Ranks, because the squared error of dollars hears only the largest incomes.
+    Ranks, because the squared error of dollars hears only the largest incomes; square roots, because ranks do not hear
+    how large these are.
     """
     parts = []
     for values, column in zip(y.T, targets.columns, strict=True):
         if column.kind == "category":
             scores = (values[:, None] == np.arange(column.width)).astype(float)
         else:
-            scores = midranks(values, weights)[:, None]
+            root = np.sign(values) * np.sqrt(np.abs(values))
+            scores = np.stack([midranks(values, weights), root / (root.std() or 1.0)], axis=1)
+            scores[:, 0] /= scores[:, 0].std() or 1.0
         spread = np.sqrt(scores.var(axis=0).sum())
         parts.append(scores / (spread if spread > 0 else 1.0))
     return np.concatenate(parts, axis=1)
