@@ -2,6 +2,7 @@
 
 found = js.dynamic.oasdi.benefits("workers.csv", "earnings.csv", "family.csv")
 found.workers                                      # aime, pia, family_maximum, months, factor, benefit, insured
+js.dynamic.oasdi.lifetime("workers.csv", "earnings.csv").plot()       # present values by month of claim
 
 Beneath it are pure functions of arrays, for derivatives: `worker_benefits` and `family_benefits`.
 """
@@ -11,6 +12,7 @@ from jaxsim.dynamic.oasdi.careers import KINDS, NEVER, Workers
 from jaxsim.dynamic.oasdi.family import RELATIONS, MemberBenefit, Members, family_benefits
 from jaxsim.dynamic.oasdi.insured import Insured, insured
 from jaxsim.dynamic.oasdi.law import oasdi_law
+from jaxsim.dynamic.oasdi.lifetime import Lifetimes, lifetime
 from jaxsim.dynamic.oasdi.worker import WorkerBenefit, worker_benefits
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "RELATIONS",
     "Benefits",
     "Insured",
+    "Lifetimes",
     "MemberBenefit",
     "Members",
     "WorkerBenefit",
@@ -26,6 +29,7 @@ __all__ = [
     "benefits",
     "family_benefits",
     "insured",
+    "lifetime",
     "oasdi_law",
     "worker_benefits",
 ]

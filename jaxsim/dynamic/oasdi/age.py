@@ -16,6 +16,15 @@ def full_retirement_month(born: jax.Array, p: Any) -> jax.Array:
     return attains(born, at(p.full_retirement_age.worker, year(born) + 62).astype(born.dtype))
 
 
+def first_month(w: Workers, p: Any) -> jax.Array:
+    """First month of old-age benefits [workers]: that throughout which 62 is attained (42 USC 402(a)(2)).
+
+    By the law of the year in which the worker claims.
+    """
+    first = attains(w.born, at(p.earliest_age.worker, year(w.entitlement)).astype(w.born.dtype))
+    return first + jnp.where(w.whole_month > 0, 0, 1)
+
+
 def widow_full_retirement_month(born: jax.Array, p: Any) -> jax.Array:
     """Month in which a widow or widower attains full retirement age [persons] (42 USC 416(l)(2))."""
     return attains(born, at(p.full_retirement_age.widow, year(born) + 60).astype(born.dtype))

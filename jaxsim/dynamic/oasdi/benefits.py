@@ -108,7 +108,7 @@ def benefits(
         raise PrecisionError("statutory rounding needs float64: give precision='float64', or exact=False")
     whole_number("block", block, 1)
     block = block or (4_096 if jax.default_backend() == "cpu" else 65_536)
-    p = _law(law, assumptions)
+    p = law_by_year(law, assumptions)
     claims = read_workers(workers, p)
     ids, w = claims.ids, claims.workers
     last = min(-(-(int(w.as_of.max()) // 12) // 10) * 10, last_year(p))
@@ -119,7 +119,7 @@ def benefits(
     return Benefits(_workers_table(ids, w, found[0], exact), of_family, _notes(claims.open))
 
 
-def _law(law: Any, assumptions: Any) -> Parameters:
+def law_by_year(law: Any, assumptions: Any) -> Parameters:
     """The law by year, with the series that are assumed instead of ours."""
     if isinstance(law, Parameters):
         if assumptions is not None:
@@ -165,7 +165,7 @@ def _in_blocks(w: Any, m: Any, p: Parameters, exact: bool, name: str, block: int
             rows = np.arange(k * block, min((k + 1) * block, count))
             mine = order[np.searchsorted(of_block, k) : np.searchsorted(of_block, k, side="right")]
             members = jax.tree.map(lambda x, mine=mine: x[mine], m)
-            found = jax.device_get(_compiled(*_padded(w, rows, members, dtype), p, exact))
+            found = jax.device_get(_compiled(*padded(w, rows, members, dtype), p, exact))
             kept = (len(rows), len(mine))
             parts.append([jax.tree.map(lambda x, n=n: x[:n], part) for part, n in zip(found, kept, strict=True)])
             bar.advance()
@@ -174,7 +174,7 @@ def _in_blocks(w: Any, m: Any, p: Parameters, exact: bool, name: str, block: int
     return paid, jax.tree.map(lambda x: x[back], of_family)
 
 
-def _padded(w: Any, rows: np.ndarray, m: Any, dtype: Any) -> tuple[Workers, Members | None]:
+def padded(w: Any, rows: np.ndarray, m: Any, dtype: Any) -> tuple[Workers, Members | None]:
     """Workers of some rows, which follow each other, and their members, both padded to a power of two.
 
     Members who are workers of other rows bring these along.

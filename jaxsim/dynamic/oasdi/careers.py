@@ -62,4 +62,4 @@ def at(series: jax.Array, of_year: jax.Array) -> jax.Array:
     """Values of a series [years from 1937, ...] in a year of each worker's own [workers]."""
     place = of_year - FIRST_YEAR
     last = series.shape[0] - 1
-    return series[jnp.where(place < 0, 0, jnp.where(place > last, last, place))]
+    return jnp.asarray(series)[jnp.where(place < 0, 0, jnp.where(place > last, last, place))]

@@ -23,6 +23,7 @@ ROOT = "ssa.oasdi."
 WAGES = "ssa.indexing.national_average_wage_index"
 EARLY_WAGES = "ssa.indexing.average_wage_before_1951"
 PRICES = "ssa.indexing.consumer_price_index"
+EARLY_PRICES = "ssa.indexing.consumer_price_index_before_1970"
 INCREASE = "ssa.oasdi.cola.percent"
 
 Series = Callable[[str, Any], Any]
@@ -35,7 +36,7 @@ def oasdi_law(
     cells: Mapping[str, Any] | None = None,
     rounded: bool = True,
 ) -> Parameters:
-    """The parameters below `ssa.oasdi` in every year from 1937, each leaf [year, *dims], and `wage_index` [year].
+    """The parameters below `ssa.oasdi` from 1937, each leaf [year, *dims], `wage_index` and `price_index` [year].
 
     Args:
         until: the last year; forecasts follow the 2026 trustees' intermediate path, which ends with 2100.
@@ -83,6 +84,12 @@ def oasdi_law(
     early = years < law[WAGES].years[0]
     tree["wage_index"] = module(EARLY_WAGES, WAGES).concatenate(
         (series(EARLY_WAGES, years[early]), series(WAGES, years[~early]))
+    )
+    joint = law[PRICES].years[0]
+    level = series(PRICES, joint) / series(EARLY_PRICES, joint)
+    early = years < joint
+    tree["price_index"] = module(EARLY_PRICES, PRICES).concatenate(
+        (series(EARLY_PRICES, years[early]) * level, series(PRICES, years[~early]))
     )
     if cells is not None:
         tree = {path: jax.numpy.asarray(leaf) for path, leaf in tree.items()}

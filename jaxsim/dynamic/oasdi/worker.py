@@ -43,6 +43,18 @@ class WorkerBenefit(NamedTuple):
     quarters: jax.Array
 
 
+def before_dollars(
+    pia: jax.Array, regular: jax.Array, months: jax.Array, factor: jax.Array, of_year: jax.Array, p: Any, r: Rounding
+) -> jax.Array:
+    """A worker's benefit before it is rounded to dollars [...], $/month: the primary insurance amount times the factor.
+
+    The special minimum has no credits for delay: they are added to the regular amount (42 USC 402(w)).
+    """
+    unit = at(p.rounding.pia, of_year)
+    credited = regular + r.down(regular * (factor - 1.0), unit)
+    return jnp.where(months > 0, higher_of(pia, credited), r.down(pia * factor, unit))
+
+
 def worker_benefits(w: Workers, p: Any, exact: bool = True, withheld: jax.Array | None = None) -> WorkerBenefit:
     """Benefits of workers: a pure function of their histories and the law.
 
@@ -58,9 +70,7 @@ def worker_benefits(w: Workers, p: Any, exact: bool = True, withheld: jax.Array 
     months = worker_months(w, p)
     months = months if withheld is None else adjusted_months(w, months, withheld, p)
     factor = worker_factor(months, w.born, p)
-    unit = at(p.rounding.pia, year(w.as_of))
-    credited = found.regular + r.down(found.regular * (factor - 1.0), unit)  # no credits on the special minimum
-    amount = jnp.where(months > 0, higher_of(found.pia, credited), r.down(found.pia * factor, unit))
+    amount = before_dollars(found.pia, found.regular, months, factor, year(w.as_of), p, r)
     paid = r.down(amount, at(p.rounding.benefit, year(w.as_of)))
     alive = (w.as_of < w.death) & (w.kind != SURVIVOR) & (w.as_of >= w.entitlement)
     benefit = jnp.where(alive & (status.entitled > 0), paid, 0.0)

@@ -1,0 +1,163 @@
+"""Old-age benefits of every month from 62 to the end of life, for any month of claim.
+
+The primary insurance amount does not depend on the claim. So it is computed once for every January, when another year
+of earnings counts, and every December, when prices do; a claim then takes its reduction or credit and what the
+earnings test withholds. Months are laid out in spans: each month by itself in the nine calendar years from that of
+attaining 62, in which ages and the test change amounts, and afterwards January to November, and December.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsim.dynamic.oasdi.age import adjusted_months, full_retirement_month, worker_factor, worker_months
+from jaxsim.dynamic.oasdi.basis import attains_62
+from jaxsim.dynamic.oasdi.careers import Workers, at, year
+from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_earnings, last_tested_month
+from jaxsim.dynamic.oasdi.insured import insured
+from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.pia import best_amounts
+from jaxsim.dynamic.oasdi.rounding import Rounding
+from jaxsim.dynamic.oasdi.worker import before_dollars
+
+BY_MONTH = 9
+"""Calendar years, from that of attaining 62 to that of attaining 70, whose months stand by themselves."""
+YEARS = 59
+"""Calendar years from that of attaining 62 to that of attaining 120."""
+SPANS = 12 * BY_MONTH + 2 * (YEARS - BY_MONTH)
+
+
+class Retirement(NamedTuple):
+    """Primary insurance amounts over a retirement, each [spans, workers].
+
+    Attributes:
+        month: the first month of a span.
+        pia: primary insurance amount, $/month.
+        regular: the same by the formula alone, to which delayed credits are added.
+    """
+
+    month: jax.Array
+    pia: jax.Array
+    regular: jax.Array
+
+
+def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
+    """Primary insurance amounts of workers from the year of attaining 62 on.
+
+    The increase of December 1999 counts in full from its first month: what was not paid then was paid later
+    (P.L. 106-554).
+
+    Args:
+        w: workers without a disability, who attain 62 after 1982, when increases took effect in December; the months
+            of their claims are not read.
+        p: the law by year, see `oasdi_law`.
+        exact: round as the statute does.
+    """
+    r = Rounding(exact)
+    p = p.replace({"cola.underpaid": jnp.zeros_like(p.cola.underpaid)})
+    first = attains_62(w)
+    last = w.earnings.shape[1] - 1
+
+    def of_year(december: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        this = first + k.astype(first.dtype)
+        place = jnp.clip(this - 1 - FIRST_YEAR, 0, last)
+        earned = jnp.take_along_axis(w.earnings, place[:, None], axis=1)[:, 0]
+        worked = (earned > 0) & (this - 1 - FIRST_YEAR <= last)
+
+        def again() -> jax.Array:
+            found = best_amounts(w._replace(as_of=12 * this), p, r)
+            return jnp.stack([found.pia, found.regular])
+
+        january = jax.lax.cond((k == 0) | jnp.any(worked), again, lambda: december)
+        after = _increased(january, this, p, r)
+        return after, jnp.stack([january, after])
+
+    kind = jnp.result_type(float)
+    amounts = jax.lax.scan(of_year, jnp.zeros((2, len(w.born)), kind), jnp.arange(YEARS))[1]  # [years, 2, 2, workers]
+    january = 12 * first
+    month = january + jnp.arange(12 * YEARS, dtype=january.dtype)[:, None]
+    return Retirement(_spans(month), *(_of_spans(amounts[:, :, k]) for k in range(2)))
+
+
+def _increased(amounts: jax.Array, of_year: jax.Array, p: Any, r: Rounding) -> jax.Array:
+    """Amounts [2, workers] with the increase of a year; after the law's last year its rate goes on."""
+    rate, unit, down = (at(s, of_year) for s in (p.cola.percent, p.rounding.pia, p.rounding.increase_down))
+    return jnp.where(rate > 0, r.towards(amounts * (1.0 + rate), unit, down), amounts)
+
+
+def _of_spans(amounts: jax.Array) -> jax.Array:
+    """Amounts of Januaries and Decembers [years, 2, ...] by span [spans, ...]."""
+    near, far = amounts[:BY_MONTH], amounts[BY_MONTH:]
+    by_month = jnp.concatenate([jnp.repeat(near[:, :1], 11, axis=1), near[:, 1:]], axis=1)
+    return jnp.concatenate([by_month.reshape(-1, *amounts.shape[2:]), far.reshape(-1, *amounts.shape[2:])])
+
+
+def _spans(by_month: jax.Array) -> jax.Array:
+    """The first months of spans [spans, ...] of values by month [months, ...]."""
+    near, far = by_month[: 12 * BY_MONTH], by_month[12 * BY_MONTH :].reshape(-1, 12, *by_month.shape[1:])
+    return jnp.concatenate([near, far[:, [0, 11]].reshape(-1, *by_month.shape[1:])])
+
+
+def in_spans(by_month: jax.Array) -> jax.Array:
+    """Values by month from January of the year of attaining 62 [months, ...] added up by span [spans, ...]."""
+    near, far = by_month[: 12 * BY_MONTH], by_month[12 * BY_MONTH :].reshape(-1, 12, *by_month.shape[1:])
+    both = jnp.stack([far[:, :11].sum(axis=1), far[:, 11]], axis=1)
+    return jnp.concatenate([near, both.reshape(-1, *by_month.shape[1:])])
+
+
+def by_month(of_spans: jax.Array) -> jax.Array:
+    """Monthly amounts by span [spans, ...] for every month [months, ...]."""
+    near, far = of_spans[: 12 * BY_MONTH], of_spans[12 * BY_MONTH :].reshape(-1, 2, *of_spans.shape[1:])
+    each = jnp.concatenate([jnp.repeat(far[:, :1], 11, axis=1), far[:, 1:]], axis=1)
+    return jnp.concatenate([near, each.reshape(-1, *of_spans.shape[1:])])
+
+
+def paid(of: Retirement, w: Workers, p: Any, exact: bool = True, earnings_test: bool = True) -> jax.Array:
+    """Benefits of workers who claim with `w.entitlement` and live on [spans, workers], $/month.
+
+    Args:
+        of: see `retirement`.
+        w: the same workers with the month of their claim.
+        p: the law by year.
+        exact: round as the statute does.
+        earnings_test: withhold benefits on account of earnings, and give the months back at full retirement age.
+
+    Returns:
+        0 before the claim and for workers who are not insured at it. Claims before the first month that the law
+        allows are not refused here, see `first_month`.
+    """
+    r = Rounding(exact)
+    of_year = year(of.month)
+    months = worker_months(w._replace(as_of=of.month), p)
+    entitled = (of.month >= w.entitlement) & (insured(w, p).fully > 0)
+
+    def amounts(months: jax.Array) -> jax.Array:
+        factor = worker_factor(months, w.born, p)
+        return jnp.where(entitled, before_dollars(of.pia, of.regular, months, factor, of_year, p, r), 0.0)
+
+    before = amounts(months)
+    withheld = jnp.zeros_like(before)
+    if earnings_test:
+        taken, lost = _withheld(before, of.month, w, p, r)
+        before = amounts(adjusted_months(w._replace(as_of=of.month), months, lost, p))
+        withheld = jnp.concatenate([taken, jnp.zeros_like(before[len(taken) :])])
+    return r.down(before - withheld, at(p.rounding.benefit, of_year))
+
+
+def _withheld(amount: jax.Array, month: jax.Array, w: Workers, p: Any, r: Rounding) -> tuple[jax.Array, jax.Array]:
+    """What work takes of each month of the first years [months, workers], $, and months so lost [workers]."""
+    near = (BY_MONTH, 12, len(w.born))
+    month, amount = (x[: 12 * BY_MONTH].reshape(near) for x in (month, amount))
+    this = year(month[:, 0])
+    end = last_tested_month(w.born, this, p)
+    charged = jnp.where(month < end[:, None], amount, 0.0)
+    place = jnp.clip(this - FIRST_YEAR, 0, w.earnings.shape[1] - 1)
+    earned = jnp.take_along_axis(w.earnings.T, place, axis=0)
+    earned = jnp.where(this - FIRST_YEAR < w.earnings.shape[1], earned, 0.0)
+    part = jnp.clip(end - 12 * this, 0, 12) / 12.0
+    taken = jax.vmap(deductions)(excess_earnings(earned * part, w.born, this, p, r), charged)
+    lost = jnp.sum((taken > 0) & (month < full_retirement_month(w.born, p)), axis=(0, 1))
+    return taken.reshape(-1, len(w.born)), lost.astype(amount.dtype)
