@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, SURVIVOR, Workers
-from jaxsim.dynamic.oasdi.claims import Family, read_family, read_workers
+from jaxsim.dynamic.oasdi.claims import Claims, Family, read_family, read_workers
 from jaxsim.dynamic.oasdi.family import MemberBenefit, Members, family_benefits
 from jaxsim.dynamic.oasdi.law import EARLY_WAGES, FIRST_YEAR, WAGES, oasdi_law
 from jaxsim.dynamic.oasdi.tables import last_year, read_assumptions, read_earnings
@@ -110,13 +110,27 @@ def benefits(
     block = block or (4_096 if jax.default_backend() == "cpu" else 65_536)
     p = law_by_year(law, assumptions)
     claims = read_workers(workers, p)
-    ids, w = claims.ids, claims.workers
-    last = min(-(-(int(w.as_of.max()) // 12) // 10) * 10, last_year(p))
-    w = w._replace(earnings=read_earnings(earnings, ids, w, p, last))
+    ids, w = claims.ids, _with_earnings(claims, earnings, p)
     members = None if family is None else read_family(family, ids, w, p)
     found = _in_blocks(w, None if members is None else members.members, p, exact, precision, block, progress)
     of_family = None if members is None else _family_table(members, found[1], exact)
     return Benefits(_workers_table(ids, w, found[0], exact), of_family, _notes(claims.open))
+
+
+def read(workers: Any, earnings: Any, law: Law | Parameters | None = None) -> Workers:
+    """Workers and earnings as arrays (NumPy), in the order of the table: what the functions beneath `benefits` take.
+
+    Args: those of `benefits`.
+    """
+    p = law_by_year(law, None)
+    return _with_earnings(read_workers(workers, p), earnings, p)
+
+
+def _with_earnings(claims: Claims, earnings: Any, p: Parameters) -> Workers:
+    """Workers with their earnings up to the end of the decade of the last month asked for."""
+    w = claims.workers
+    last = min(-(-(int(w.as_of.max()) // 12) // 10) * 10, last_year(p))
+    return w._replace(earnings=read_earnings(earnings, claims.ids, w, p, last))
 
 
 def law_by_year(law: Any, assumptions: Any) -> Parameters:
