@@ -13,7 +13,7 @@ import pytest
 
 import jaxsim as js
 from jaxsim.dynamic import oasdi
-from jaxsim.dynamic.oasdi.benefits import _law
+from jaxsim.dynamic.oasdi.benefits import law_by_year
 from jaxsim.dynamic.oasdi.claims import read_family, read_workers
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR, WAGES
 from jaxsim.dynamic.oasdi.tables import Table, read_earnings
@@ -242,7 +242,7 @@ def test_smooth_amounts() -> None:
 
 
 def tree_with(**columns: Any) -> Any:
-    return _law(None, pd.DataFrame(columns))
+    return law_by_year(None, pd.DataFrame(columns))
 
 
 def test_assumed_wages_move_what_is_not_published() -> None:

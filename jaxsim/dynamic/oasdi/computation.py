@@ -9,12 +9,10 @@ import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.basis import Basis, is_base_year
 from jaxsim.dynamic.oasdi.careers import Workers, at
-from jaxsim.dynamic.oasdi.highest import which_count
+from jaxsim.dynamic.oasdi.highest import CENT, share_counted
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import lower_of
-
-CENT = 0.01
 
 
 def years_of(w: Workers) -> jax.Array:
@@ -49,6 +47,5 @@ def average_indexed_monthly_earnings(w: Workers, basis: Basis, p: Any, r: Roundi
     """
     amounts = indexed(w, basis.eligible, p, r)
     usable = jnp.where(is_base_year(basis, years_of(w), p), amounts, -1.0)
-    counted = which_count(usable, basis.number) & (usable > 0)
-    total = jnp.sum(jnp.where(counted, amounts, 0.0), axis=0)
+    total = jnp.sum(amounts * share_counted(usable, basis.number), axis=0)
     return r.down(total / (12.0 * basis.number), at(p.rounding.aime, basis.eligible))

@@ -17,7 +17,7 @@ from jaxsim.dynamic.oasdi.age import adjusted_months, full_retirement_month, wor
 from jaxsim.dynamic.oasdi.basis import attains_62
 from jaxsim.dynamic.oasdi.careers import Workers, at, year
 from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_earnings, last_tested_month
-from jaxsim.dynamic.oasdi.insured import insured
+from jaxsim.dynamic.oasdi.insured import fully_insured
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.pia import best_amounts
 from jaxsim.dynamic.oasdi.rounding import Rounding
@@ -132,7 +132,7 @@ def paid(of: Retirement, w: Workers, p: Any, exact: bool = True, earnings_test: 
     r = Rounding(exact)
     of_year = year(of.month)
     months = worker_months(w._replace(as_of=of.month), p)
-    entitled = (of.month >= w.entitlement) & (insured(w, p).fully > 0)
+    entitled = (of.month >= w.entitlement) & (fully_insured(w, p)[2] > 0)
 
     def amounts(months: jax.Array) -> jax.Array:
         factor = worker_factor(months, w.born, p)

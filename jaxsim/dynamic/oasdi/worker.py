@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import adjusted_months, worker_factor, worker_months
 from jaxsim.dynamic.oasdi.careers import SURVIVOR, Workers, at, year
-from jaxsim.dynamic.oasdi.insured import insured
+from jaxsim.dynamic.oasdi.insured import entitled
 from jaxsim.dynamic.oasdi.pia import best_amounts
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import higher_of
@@ -65,7 +65,7 @@ def worker_benefits(w: Workers, p: Any, exact: bool = True, withheld: jax.Array 
         withheld: months in which work took all or part of the benefit [workers], see `work_deductions`.
     """
     r = Rounding(exact)
-    status = insured(w, p)
+    quarters, fully, status = entitled(w, p)
     found = best_amounts(w, p, r)
     months = worker_months(w, p)
     months = months if withheld is None else adjusted_months(w, months, withheld, p)
@@ -73,8 +73,7 @@ def worker_benefits(w: Workers, p: Any, exact: bool = True, withheld: jax.Array 
     amount = before_dollars(found.pia, found.regular, months, factor, year(w.as_of), p, r)
     paid = r.down(amount, at(p.rounding.benefit, year(w.as_of)))
     alive = (w.as_of < w.death) & (w.kind != SURVIVOR) & (w.as_of >= w.entitlement)
-    benefit = jnp.where(alive & (status.entitled > 0), paid, 0.0)
+    benefit = jnp.where(alive & (status > 0), paid, 0.0)
     return WorkerBenefit(
-        found.aime, found.pia, found.family_maximum, months, factor, amount, benefit, status.entitled, status.fully,
-        status.quarters,
+        found.aime, found.pia, found.family_maximum, months, factor, amount, benefit, status, fully, quarters,
     )  # fmt: skip
