@@ -16,9 +16,10 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 @click.command()
 @click.option("--workers", "-w", type=FILE, required=True,
               help="id, birth_date, benefit_type (old_age, disability, survivor), entitlement, as_of; perhaps "
-              "onset_date, death_date, quarters.")  # fmt: skip
+              "onset_date, death_date, quarters, pension, pension_from, care_years.")  # fmt: skip
 @click.option("--earnings", "-e", type=FILE, required=True, help="id, year, earnings (before the taxable maximum).")
-@click.option("--family", "-f", type=FILE, help="id, member, relation, birth_date, entitlement; perhaps own_id.")
+@click.option("--family", "-f", type=FILE,
+              help="id, member, relation, birth_date, entitlement; perhaps own_id, pension, pension_from.")  # fmt: skip
 @click.option("--assumptions", type=FILE,
               help="year and some of awi, cola_pct, base_oasdi, base_old_law, qc_amount, for ours.")  # fmt: skip
 @click.option("--reform", type=FILE, help="A reform file; holds from 2022 on.")

@@ -15,6 +15,9 @@ record    sex            not used by any rule in force for those eligible after 
                          to full retirement age or to death
           death_date     date or None
           quarters       None: counted from earnings; or {year: quarters of coverage}
+          pension        optional, $ a month for work not covered, in the first month of both it and the benefit
+          pension_from   optional (year, month) of its first month; missing, the pension came with the benefit
+          care_years     optional number of years without earnings and with a child under three at home
           transitional   True: compute despite a worker who might be owed the 1977 act's transitional guarantee
                          (age 62 in 1979-83), the old start (earnings before 1951) or the frozen minimum; otherwise
                          these raise ValueError
@@ -361,15 +364,63 @@ def base_without_1977_act(year: int, law: Law) -> Fraction:
     return Fraction(nearest(45000 * growth / 300) * 300)
 
 
-def years_of_coverage(earnings: Mapping[int, Any], base_years: list[int], law: Law) -> int:
-    """415(a)(1)(C)(ii)."""
+def years_of_coverage(
+    earnings: Mapping[int, Any], base_years: list[int], law: Law, since_1991: Fraction = Fraction(15, 100)
+) -> int:
+    """415(a)(1)(C)(ii); 415(a)(7)(D) reads 25 percent for the 15 of years after 1990."""
     early = sum((exact(amount) for year, amount in earnings.items() if 1937 <= year <= 1950), Fraction(0))
     total = min(14, floor(early / 900))
     for year in base_years:
         if earnings.get(year, 0):
-            share = Fraction(15, 100) if year >= 1991 else Fraction(25, 100)
+            share = since_1991 if year >= 1991 else Fraction(25, 100)
             total += exact(earnings[year]) >= share * base_without_1977_act(year, law)
     return min(total, 30)
+
+
+# Pensions from work not covered
+
+
+@dataclass(frozen=True)
+class Windfall:
+    """A pension that 415(a)(7) sets against the benefit: dollars a month, and the year of first eligibility."""
+
+    pension: Fraction
+    eligibility: int
+
+
+WINDFALL_PERCENTS = {1986: 80, 1987: 70, 1988: 60, 1989: 50}  # 415(a)(7)(B)(ii); 40 for eligibility from 1990 on
+COVERAGE_PERCENTS = {29: 85, 28: 80, 27: 75, 26: 70, 25: 65, 24: 60, 23: 55, 22: 50, 21: 45}  # 415(a)(7)(D)
+
+
+def windfall_percent(eligibility: int, years: int) -> Fraction:
+    """The larger of the percents by eligibility and by years of coverage; thirty years exempt: 415(a)(7)(D)."""
+    if years >= 30:
+        return PIA_PERCENTS[0]
+    return Fraction(max(WINDFALL_PERCENTS.get(eligibility, 40), COVERAGE_PERCENTS.get(years, 40)), 100)
+
+
+def windfall_amount(aime: int, eligibility: int, percent: Fraction, windfall: Windfall, law: Law) -> Fraction:
+    """415(a)(7)(B)(i): by the modified formula, or the ordinary amount less half the pension, before any increase.
+
+    CFR 404.213: each of the two, and the pension, down to the dime.
+    """
+    modified = dime_down(sliced(Fraction(aime), bend_points(eligibility, law)[:2], (percent, *PIA_PERCENTS[1:])))
+    ordinary = formula_amount(aime, eligibility, law)
+    return max(modified, dime_down(ordinary - dime_down(windfall.pension) / 2))
+
+
+def windfall_of(record: Record, eligibility: int) -> Windfall | None:
+    """The pension, if it counts in record["as_of"].
+
+    415(a)(7)(A): those first eligible after 1985, in months of both pension and old-age or disability benefit.
+    CFR 404.288(c): never after the worker's death. P.L. 118-273: no month after December 2023.
+    """
+    pension, since = record.get("pension"), record.get("pension_from") or record.get("entitlement")
+    if pension is None or record["benefit_type"] == "survivor" or eligibility < 1986:
+        return None
+    if not month_of(since) <= month_of(record["as_of"]) < 2024 * 12:
+        return None
+    return Windfall(exact(pension), eligibility)
 
 
 # The amount in force: candidates, first computation, recomputations
@@ -384,6 +435,7 @@ class Path:
     elapsed: int
     number: int  # benefit computation years
     excluded: frozenset[int]  # years wholly in a period of disability
+    care: int = 0  # years of child care dropped besides
 
 
 @dataclass(frozen=True)
@@ -416,10 +468,15 @@ def elapsed_years(birth: datetime.date, before_year: int) -> int:
     return max(before_year - max(1950, year_attaining(birth, 21)) - 1, 0)
 
 
-def wage_indexed(path: Path, last_year: int, earnings: Mapping[int, Any], law: Law) -> Amount:
+def wage_indexed(
+    path: Path, last_year: int, earnings: Mapping[int, Any], law: Law, windfall: Windfall | None = None
+) -> Amount:
     base = [year for year in range(1951, last_year + 1) if year not in path.excluded]
     aime, years = average(earnings, base, path.number, path.eligibility, law)
     raw = formula_amount(aime, path.eligibility, law)
+    if windfall is not None:  # "deemed to be computed under paragraph (1)": so the family maximum follows from it
+        percent = windfall_percent(windfall.eligibility, years_of_coverage(earnings, base, law, Fraction(25, 100)))
+        raw = windfall_amount(aime, path.eligibility, percent, windfall, law)
     return Amount(
         method=path.name,
         increases_from=path.eligibility,
@@ -457,27 +514,35 @@ def best(amounts: list[Amount], month: int, law: Law) -> Amount:
     return max(amounts, key=lambda amount: amount.at(month, law))
 
 
-def candidates(paths: list[Path], last_year: int, earnings: Mapping[int, Any], law: Law) -> list[Amount]:
+def candidates(
+    paths: list[Path], last_year: int, earnings: Mapping[int, Any], law: Law, windfall: Windfall | None = None
+) -> list[Amount]:
     result = []
     for path in paths:
-        regular = wage_indexed(path, last_year, earnings, law)
+        regular = wage_indexed(path, last_year, earnings, law, windfall)
         result += [regular, special_minimum(regular, path, last_year, earnings, law)]
     return result
 
 
 def in_force(
-    paths: list[Path], first_month: int, as_of: int, earnings: Mapping[int, Any], law: Law
+    paths: list[Path],
+    first_month: int,
+    as_of: int,
+    earnings: Mapping[int, Any],
+    law: Law,
+    windfall: Windfall | None = None,
 ) -> tuple[Amount, Amount]:
     """First computation and recomputations of a living beneficiary: the amount, and that but for the special minimum.
 
     415(b)(2)(B)(ii): first computed on years before that of entitlement. 415(f)(2): each year of entitlement with
     earnings is added with January of the next, if the amount (with increases to that January) rises by at least
     one dollar (415(f)(4), POMS RS 00605.501); a year that did not count then is considered again with a later one.
+    A pension recomputes them all by its own formula (415(f)(9), POMS RS 00605.369B).
     """
     least = exact(law.get("recomputation_minimum", 1))
 
     def computed(last_year: int, month: int) -> tuple[Amount, Amount]:
-        every = candidates(paths, last_year, earnings, law)
+        every = candidates(paths, last_year, earnings, law, windfall)
         plain = [amount for amount in every if amount.method != "special_minimum"]
         return best(every, month, law), best(plain, month, law)
 
@@ -514,11 +579,31 @@ def years_wholly_disabled(onset: datetime.date, end: int) -> frozenset[int]:
     return frozenset(range(first, year_of(end)))
 
 
-def disability_paths(birth: datetime.date, onset: datetime.date, end: int) -> list[Path]:
+def care_years_dropped(
+    care: int, dropped: int, number: int, excluded: frozenset[int], entitlement: int, earnings: Mapping[int, Any]
+) -> int:
+    """415(b)(2)(A): years of child care that reduce the computation years, to three dropped years in all.
+
+    Only base years without earnings that are not left out anyhow: that would have to be taken for want of years with
+    earnings ("could be selected as a benefit computation year", POMS RS 00605.235). Never below two computation years.
+    """
+    base = [year for year in range(1951, year_of(entitlement)) if year not in excluded]
+    worked = sum(exact(earnings.get(year, 0)) > 0 for year in base)
+    chosen = min(number, worked)
+    more = 0
+    while more < care and dropped + more < 3 and number - more > max(chosen, 2):
+        more += 1
+    return more
+
+
+def disability_paths(
+    birth: datetime.date, onset: datetime.date, end: int, entitlement: int, earnings: Mapping[int, Any], care: int
+) -> list[Path]:
     """423(a)(2): as though 62 in the first month of the waiting period; eligibility with the onset (415(a)(3)(B)).
 
     One fifth of the elapsed years dropped, at most five (415(b)(2)(A)(ii)), also after conversion to an old-age
-    benefit. The second path takes no account of the period of disability (420, POMS RS 00605.005 and .225).
+    benefit; then years of child care. The second path takes no account of the period of disability (420, POMS RS
+    00605.005 and .225).
     """
     at_62 = year_attaining(birth, 62)
     result = []
@@ -527,8 +612,10 @@ def disability_paths(birth: datetime.date, onset: datetime.date, end: int) -> li
         ("wage_indexed_no_freeze", min(year_of(waiting_starts(onset)), at_62), frozenset()),
     ):
         elapsed = elapsed_years(birth, year)
-        number = max(elapsed - min(elapsed // 5, 5), 2)
-        result.append(Path(name, year, elapsed, number, excluded))
+        dropped = min(elapsed // 5, 5)
+        number = max(elapsed - dropped, 2)
+        more = care_years_dropped(care, dropped, number, excluded, entitlement, earnings)
+        result.append(Path(name, year, elapsed, number - more, excluded, more))
     return result
 
 
@@ -607,6 +694,8 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
     at_fra = month_attaining(birth, full_retirement_age(birth, law))
     at_62 = year_attaining(birth, 62)
     quarters = quarters_of_coverage(earnings, law, record.get("quarters"))
+    care = record.get("care_years") or 0
+    windfall = windfall_of(record, at_62 if onset is None else min(at_62, onset.year))
     months, factor = 0, Fraction(1)
     disabled = False
 
@@ -623,7 +712,8 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
         amounts = candidates(paths, death.year, earnings, law)
         if onset is not None and entitlement is not None:
             # 415(a)(2)(B)-(C): no less than the disability amount of the month before death, with later increases.
-            amounts.append(in_force(disability_paths(birth, onset, end), entitlement, died, earnings, law)[0])
+            own = disability_paths(birth, onset, end, entitlement, earnings, care)
+            amounts.append(in_force(own, entitlement, died, earnings, law)[0])
         plain = best([amount for amount in amounts if amount.method != "special_minimum"], as_of, law)
         amount = best(amounts, as_of, law)
         last = quarter_of(died)
@@ -643,7 +733,7 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
         if kind == "disability":
             if onset is None or month_of_date(onset) > entitlement or entitlement >= at_fra:
                 raise ValueError("a disability benefit needs an onset before it, and to begin before retirement age")
-            paths = disability_paths(birth, onset, min(at_fra, as_of + 1))
+            paths = disability_paths(birth, onset, min(at_fra, as_of + 1), entitlement, earnings, care)
             last = quarter_of(month_of_date(onset))
             before = min(onset.year, at_62)
             disabled = disability_insured(birth, quarters, month_of_date(onset))
@@ -655,7 +745,7 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
             before = at_62
             months, factor = adjustment(birth, entitlement, as_of, law)
         check(record, earnings, min(path.eligibility for path in paths))
-        amount, plain = in_force(paths, entitlement, as_of, earnings, law)
+        amount, plain = in_force(paths, entitlement, as_of, earnings, law, windfall)
 
     if plain.eligibility < 1982 and plain.raw < 122 and not record.get("transitional"):
         raise ValueError("eligible in 1979-81 under $122: the frozen minimum of 1977 is not covered")
@@ -705,5 +795,7 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
         "years_used": amount.years,
         "eligibility_year": amount.eligibility,
         "method": amount.method,
+        "care_years_dropped": max(path.care for path in paths),
+        "windfall": windfall is not None,
         "full_retirement_age": full_retirement_age(birth, law),
     }

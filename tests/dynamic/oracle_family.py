@@ -8,10 +8,13 @@ members   list of dict with
           birth_date     date
           entitlement    (year, month) of the first month of the benefit
           onset_date     of a disabled widow(er); the year of entitlement stands for a missing one
+          pension        optional, $ of the month, for work for a government that was not covered
+          pension_from   optional (year, month) of its first month; missing, the pension came with the benefit
 
 Each result: full, the original benefit; after_maximum, its share of the family maximum; reduced, after the age
-reduction (and a widow(er)'s limit); benefit, whole dollars; months, negative months of age reduction; factor of the
-age reduction; pia, the amount the benefit is a share of; limit, of a widow(er) whose worker had a reduced benefit.
+reduction (and a widow(er)'s limit) and the pension; offset, for the pension; benefit, whole dollars; months, negative
+months of age reduction; factor of the age reduction; pia, the amount the benefit is a share of; limit, of a widow(er)
+whose worker had a reduced benefit.
 A member entitled after as_of, or whose worker lacks the insured status, has zeros and no part in the maximum.
 """
 
@@ -29,6 +32,7 @@ from .oracle import (
     credit_per_month,
     date_attaining,
     dime_down,
+    dime_up,
     exact,
     first_month_at_62,
     full_retirement_age,
@@ -108,6 +112,17 @@ def age_reduction(member: Mapping[str, Any], law: Law) -> tuple[int, Fraction]:
     return 0, Fraction(1)
 
 
+def pension_offset(member: Mapping[str, Any], as_of: int) -> Fraction:
+    """402(k)(5)(A): two thirds of the pension, up to the dime, off all benefits but a child's; none after 2023.
+
+    All of it for those eligible for the pension before July 1983 (P.L. 98-21, section 337), taken by year.
+    """
+    pension, since = member.get("pension"), member.get("pension_from") or member["entitlement"]
+    if pension is None or member["relation"] == "child" or not month_of(since) <= as_of < 2024 * 12:
+        return Fraction(0)
+    return dime_up(exact(pension) * (Fraction(2, 3) if since[0] >= 1983 else 1))
+
+
 def share(originals: Sequence[Fraction], room: Fraction) -> list[Fraction]:
     """403(a)(1), CFR 404.403-404.404: what the maximum leaves, in proportion to the original benefits.
 
@@ -174,6 +189,9 @@ def family(
         reduced = dime_down(after * row["factor"])  # 402(q)(1): the reduction comes after the maximum
         if row["limit"] is not None:
             reduced = min(reduced, row["limit"])
+        # 402(k)(5)(A): after subsection (q), so after the maximum and the age reduction; nothing of it is shared out
+        offset = pension_offset(member, as_of)
+        reduced = max(reduced - offset, Fraction(0))
         answer.append(
             {
                 "relation": member["relation"],
@@ -183,6 +201,7 @@ def family(
                 "benefit": floor(reduced),  # 415(g)
                 "months": row["months"],
                 "factor": row["factor"],
+                "offset": money(offset),
                 "pia": money(row["base"]),
                 "limit": None if row["limit"] is None else money(row["limit"]),
             }

@@ -119,7 +119,18 @@ def some_member(rng: np.random.Generator, kind: str, worker_born: int, first: in
             entitlement = int(rng.integers(low, high + 1))
     elif relation == "child":
         birth = some_day(rng, max(first - int(rng.integers(0, 200)), worker_born + 216))
-    return {"relation": relation, "birth_date": birth, "entitlement": pair(entitlement)}
+    member = {"relation": relation, "birth_date": birth, "entitlement": pair(entitlement)}
+    return member | some_pension(rng, entitlement, month_of(birth))
+
+
+def some_pension(rng: np.random.Generator, begins: int | None, born: int) -> dict[str, Any]:
+    """A pension from work that is not covered, in two of five cases, before, with or after a benefit."""
+    if rng.random() > 0.4:
+        return {}
+    pension = {"pension": round(float(rng.choice([600.0, rng.uniform(0, 500), rng.uniform(0, 4000)])), 2)}
+    if begins is None or rng.random() < 0.4:
+        return pension
+    return pension | {"pension_from": pair(max(begins + int(rng.integers(-120, 60)), born))}
 
 
 def some_case(rng: np.random.Generator) -> Case:
@@ -157,6 +168,9 @@ def some_case(rng: np.random.Generator) -> Case:
         "death_date": death,
         "quarters": None,
     }
+    record |= some_pension(rng, own, month_of(birth))
+    if onset is not None:
+        record["care_years"] = int(rng.choice([0, 1, 2, 3, 5]))
     members = [some_member(rng, kind, born, first) for _ in range(int(rng.choice([0, 1, 1, 2, 3])))]
     return Case(record, some_earnings(rng, born // 12 + int(rng.integers(16, 30)), last), members)
 
@@ -164,6 +178,11 @@ def some_case(rng: np.random.Generator) -> Case:
 def some_cases(count: int, seed: int) -> list[Case]:
     rng = np.random.default_rng(seed)
     return [some_case(rng) for _ in range(count)]
+
+
+def pension_from(of: Mapping[str, Any]) -> int:
+    """First month of the pension of a worker or member, `NEVER` without one."""
+    return number(of.get("pension_from") or of["entitlement"]) if "pension" in of else NEVER
 
 
 def as_workers(cases: Sequence[Case], **changes: Any) -> Workers:
@@ -188,6 +207,9 @@ def as_workers(cases: Sequence[Case], **changes: Any) -> Workers:
         death=months(lambda r: month_of(r["death_date"])),
         quarters=jnp.full(len(cases), -1.0),
         earnings=jnp.asarray(earnings),
+        pension=jnp.asarray([record.get("pension", 0.0) for record in records]),
+        pension_from=months(pension_from),
+        care_years=months(lambda r: r.get("care_years", 0)),
     )._replace(**changes)
 
 
@@ -201,5 +223,7 @@ def as_members(cases: Sequence[Case], rows: int | None = None) -> Members:
         "relation": [RELATIONS.index(member["relation"]) for _, member in members],
         "born": [month_of(eve(member["birth_date"])) for _, member in members],
         "entitlement": [number(member["entitlement"]) for _, member in members],
+        "pension_from": [pension_from(member) for _, member in members],
     }
-    return Members(**{name: jnp.asarray(values, jnp.int32) for name, values in read.items()})
+    pension = jnp.asarray([member.get("pension", 0.0) for _, member in members])
+    return Members(**{name: jnp.asarray(values, jnp.int32) for name, values in read.items()}, pension=pension)

@@ -24,16 +24,17 @@ SMOOTH = (
     "auxiliary.share.child", "auxiliary.share.child_of_deceased", "auxiliary.share.mother", "auxiliary.share.spouse",
     "auxiliary.share.widow", "auxiliary.widow_limit", "cola.percent", "delayed_credit.rate",
     "family_maximum.bend_points", "family_maximum.disability.earnings_share", "family_maximum.disability.most",
-    "family_maximum.factors", "pia.bend_points", "pia.factors", "reduction.spouse.first_months",
+    "family_maximum.factors", "gpo.share", "pia.bend_points", "pia.factors", "reduction.spouse.first_months",
     "reduction.spouse.first_rate", "reduction.spouse.further_rate", "reduction.widow.most",
     "reduction.worker.first_months", "reduction.worker.first_rate", "reduction.worker.further_rate",
-    "special_minimum.amount", "special_minimum.first_years", "taxable_maximum", "wage_index",
+    "special_minimum.amount", "special_minimum.first_years", "taxable_maximum", "wage_index", "wep.factor",
+    "wep.factor_per_year", "wep.first_years", "wep.pension_share",
 )  # fmt: skip
 """Leaves that benefits are continuous in, with a derivative somewhere."""
 KINKS_ONLY = ("family_maximum.disability.least", "cola.underpaid", "special_minimum.most_years")
 """Continuous, too, but a derivative needs benefits of the 1990s, a small average or thirty years of low pay."""
 STEPS = (
-    "cola.month", "computation.base_after", "computation.disability_dropout.most",
+    "cola.month", "computation.base_after", "computation.childcare_dropout.most", "computation.disability_dropout.most",
     "computation.disability_dropout.share", "computation.dropout_years", "computation.first_age",
     "computation.indexing_lag", "computation.least_years", "delayed_credit.last_age", "full_retirement_age.widow",
     "full_retirement_age.worker", "insured.currently.quarters", "insured.currently.window",
@@ -41,7 +42,7 @@ STEPS = (
     "insured.disability.young_share", "insured.fully.least", "insured.fully.most", "old_law_base",
     "quarter_of_coverage.amount", "quarter_of_coverage.most", "rounding.aime", "rounding.benefit",
     "rounding.increase_down", "rounding.pia", "rounding.pia_down", "special_minimum.coverage_share",
-    "special_minimum.early_amount",
+    "special_minimum.early_amount", "wep.coverage_share", "wep.in_force", "gpo.in_force",
 )  # fmt: skip
 """Ages in months, numbers of years and quarters, thresholds and units of rounding: their derivative is 0."""
 RELATIVE = 1e-5
@@ -87,6 +88,20 @@ def edge(kind: str, earnings: dict[int, float], claim: int = 65) -> Case:
     return Case(record, earnings, members)
 
 
+def pensioners() -> list[Case]:
+    """Workers with pensions in 2022 and 20 to 30 years of coverage, and their families with pensions, too."""
+    cases = []
+    for years in (20, 22, 25, 28, 29, 30):
+        for pension in (100.0, 200.0, 3000.0):
+            case = edge("old_age", dict.fromkeys(range(2017 - years, 2017), 44_000.0), 62)
+            case.record.update(birth_date=datetime.date(1955, 5, 20), entitlement=(2018, 3), as_of=(2022, 3))
+            case.record["pension"] = pension
+            members = [m | {"pension": 0.1 * pension, "entitlement": (2021, 6)} for m in case.members]
+            members[0]["birth_date"] = datetime.date(1956, 2, 1)
+            cases.append(case._replace(members=members))
+    return cases
+
+
 def edge_cases() -> list[Case]:
     """Careers at the kinks: nothing, a dollar, one year, ties, always the maximum, low pay for the special minimum."""
     years, maximum, base = range(1980, 2025), oracle_law()["wage_base"], oracle_law()["wage_base_old"]
@@ -98,7 +113,8 @@ def edge_cases() -> list[Case]:
     kinds = [("old_age", 62), ("old_age", 67), ("old_age", 70), ("disability", 0), ("survivor", 0), ("widowed", 0)]
     poor = edge("old_age", low)
     poor.record.update(birth_date=datetime.date(1930, 5, 20), entitlement=(1995, 5))
-    return [poor._replace(members=[])] + [edge(kind, career, claim) for career in careers for kind, claim in kinds]
+    usual = [edge(kind, career, claim) for career in careers for kind, claim in kinds]
+    return [poor._replace(members=[]), *pensioners(), *usual]
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +198,28 @@ def test_earnings_of_each_year(data: Any) -> None:
         kinks += int((some & ~smooth)[:count].sum())
     assert compared > 5000
     assert kinks < 0.05 * compared
+
+
+def test_pensions(data: Any) -> None:
+    """By a pension of each worker, and of each member of a family."""
+    p, w, m, _ = data
+
+    @jax.jit
+    def of(of_worker: jax.Array, of_member: jax.Array) -> jax.Array:
+        return outcome(p, w._replace(pension=of_worker), m._replace(pension=of_member))
+
+    pensions = jnp.asarray(w.pension), jnp.asarray(m.pension)
+    found = jax.grad(lambda *pensions: jnp.sum(of(*pensions)), argnums=(0, 1))(*pensions)
+    at, step = of(*pensions), 1e-3
+    low, high = (of(pensions[0] + by, pensions[1]) for by in (-step, step))
+    smooth = np.abs(high - 2 * at + low) < 1e-9
+    assert np.mean(smooth) > 0.95
+    assert np.sum((found[0] < -0.1) & smooth) >= 5
+    np.testing.assert_allclose(found[0][smooth], ((high - low) / (2 * step))[smooth], atol=1e-6)
+    change = [float(jnp.sum(of(pensions[0], pensions[1] + by) - at)) for by in (-step, step)]
+    assert np.sum(found[1] < -0.6) >= 10
+    assert np.isclose(float(jnp.sum(found[1])), (change[1] - change[0]) / (2 * step), rtol=0.02)
+    assert set(np.unique(np.round(found[1], 6))) <= {0.0, -1.0, -0.666667}
 
 
 def test_smooth_law_is_near_the_exact(data: Any) -> None:

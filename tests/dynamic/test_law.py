@@ -347,9 +347,7 @@ NOT_MODELLED = {
     "auxiliary.child.disabled_before_age": "children's months are as given",
     "auxiliary.child.in_care_age": "children's months are as given",
     "cola.legislated": "first eligibility before 1979",
-    "computation.childcare_dropout.child_age": "child care years",
-    "gpo.in_force": "government pension offset",
-    "gpo.share": "government pension offset",
+    "computation.childcare_dropout.child_age": "years of child care are as given",
     "insured.disability.waiting_months": "the month of entitlement is as given",
     "payroll.self_employed": "taxes of a lifetime",
     "payroll.self_employed_credit": "taxes of a lifetime",
@@ -357,12 +355,6 @@ NOT_MODELLED = {
     "sga.non_blind": "work while disabled",
     "sga.blind": "work while disabled",
     "sga.trial_work": "work while disabled",
-    "wep.in_force": "windfall elimination",
-    "wep.factor": "windfall elimination",
-    "wep.factor_per_year": "windfall elimination",
-    "wep.first_years": "windfall elimination",
-    "wep.coverage_share": "windfall elimination",
-    "wep.pension_share": "windfall elimination",
 }
 """Parameters that no function reads yet, and what would read them."""
 

@@ -26,6 +26,7 @@ from jaxsim.dynamic.oasdi.computation import indexed, taxable
 from jaxsim.dynamic.oasdi.family import RELATIONS, Members, family_benefits
 from jaxsim.dynamic.oasdi.insured import insured, quarters_by_year
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.pensions import pension_offset, windfall_factor, without_windfall
 from jaxsim.dynamic.oasdi.pia import by_formula, family_maximum, special_minimum, with_increases
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import WorkerBenefit, worker_benefits
@@ -48,8 +49,6 @@ NOT_MODELLED = {
     "poms_rs_006_benefits: Toni, spouse excess with credits": "credits after a reduction, for months withheld past 65",
     "poms_rs_006_benefits: reduced retirement and spouse benefit together": "540 of 600 is no number of months",
     "poms_rs_006_benefits: combined maximum of two records": "children entitled on several records",
-    "ssa_handbook: first factor of the modified formula by years of coverage": "windfall elimination, repealed",
-    "ssa_handbook: first factor of the modified formula by year of eligibility": "windfall elimination, repealed",
 }
 DISAGREES = {
     "poms_rs_006_benefits: maximum at the bend points of 1981": "a misprint of 889.52",
@@ -269,6 +268,81 @@ def minimum(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
     return {name: np.asarray(of)[: len(cases)] for name, of in zip(("pia", "family_maximum"), values, strict=True)}
 
 
+# Pensions from work that is not covered, and years of child care
+
+
+@jax.jit
+def lowered(w: Workers, aime: jax.Array, p: Any) -> tuple[jax.Array, jax.Array]:
+    """First factor of the modified formula, and what a pension takes, unrounded [workers]."""
+    basis = main_basis(w, p)
+    factor = windfall_factor(w, basis, p)
+    first = by_formula(aime, basis.eligible, p, SMOOTH)
+    modified = by_formula(aime, basis.eligible, p, SMOOTH, factor)
+    return factor, first - without_windfall(first, modified, w, p, SMOOTH)
+
+
+def windfall(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
+    cases = []
+    for eligible in np.atleast_1d(given["eligibility_year"]).tolist():
+        for count in np.atleast_1d(given["years_of_coverage"]).tolist():
+            earnings = dict.fromkeys(range(eligible - count, eligible), 50_000.0)
+            birth = f"{eligible - 62}-06-15"
+            case = retired({"birth_date": birth, "claim": f"{eligible}-07", "earnings": earnings}, 12 * eligible + 6)
+            case.record["pension"] = float(given.get("pension", 9999))
+            cases.append(case)
+    factor, reduction = (np.asarray(x)[: len(cases)] for x in lowered(workers_of(cases), filled(9000.0), law()))
+    of = given["eligibility_year"]
+    values: dict[str, Any] = {"first_factor": factor, "reduction": reduction}
+    if "benefit" in given:
+        after = float(dimes(given["benefit"] - reduction[0]))
+        values["after"] = np.floor(after)
+        values["increased"] = increases(np.floor(after), of, of)
+        early = at_ages(born_with(given.get("full_age_months", 804)), -given.get("months", 0))["worker"]
+        values["early"] = np.floor(after * early)
+        values["increased"] = np.floor(values["increased"])
+    if "amount_needed" in wanted:
+        needed = law().wep.coverage_share * law().old_law_base
+        values["amount_needed"] = {year: of_year(needed, year) for year in wanted["amount_needed"]}
+    return values
+
+
+@jax.jit
+def computation_years(w: Workers, p: Any) -> jax.Array:
+    return main_basis(w, p).number
+
+
+def care(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
+    """Workers disabled so many years after that of 21, who never earned anything."""
+    elapsed, cases = np.asarray(given["elapsed_years"]), []
+    for count in elapsed.tolist():
+        onset = 1960 + 21 + count + 1
+        record = {"birth_date": datetime.date(1960, 6, 15), "benefit_type": "disability", "death_date": None}
+        record |= {"entitlement": (onset, 12), "as_of": (onset, 12), "onset_date": datetime.date(onset, 6, 20)}
+        cases.append(Case(record, {}, []))
+    w = workers_of(cases)
+    number, least = (
+        np.asarray(computation_years(w._replace(care_years=filled(years, np.int32)), law()))[: len(cases)]
+        for years in (0, 9)
+    )
+    return {
+        "regular_dropout": np.where(elapsed > 2, elapsed - number, 0),
+        "most_care_years": number - least,
+    }
+
+
+@jax.jit
+def offset_of(pension: jax.Array, month: jax.Array, p: Any) -> jax.Array:
+    return pension_offset(pension, month, month, p, EXACT)
+
+
+def offset(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
+    pension, of_spouse = given["pension"], given["relation"] == "spouse"
+    amount = 2.0 * given["benefit"] if of_spouse else given["benefit"]
+    paid = family_of([(given["relation"], None)], amount, 2 * amount, alive=of_spouse, pension=pension)
+    taken = offset_of(filled(pension, float), filled(12 * 2010, np.int32), law())[0]
+    return {"offset": float(taken), "benefit": paid["benefit"]}
+
+
 # Ages
 
 
@@ -392,11 +466,12 @@ def family_of(
     worker_months: int = 0,
     early: int = 0,
     own_first: int = 0,
+    pension: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Benefits of members (relation, own benefit) in January 2010, those of a spouse so many months early.
 
     Amounts of the worker are given, and the own benefits begin so many months before those of the member. Member k
-    has their own benefit in row k + 1 of the workers.
+    has their own benefit in row k + 1 of the workers. Each has the pension.
     """
     as_of, old = 12 * 2010, 12 * 1930
     own = np.array([0.0, *(amount or 0.0 for _, amount in members)])
@@ -430,6 +505,8 @@ def family_of(
         born=whole(as_of + early - 792 if early else old),
         entitlement=whole(claims),
         own=whole([k + 1 if k < count and members[k][1] else -1 for k in range(ROWS)]),
+        pension=filled(pension, float),
+        pension_from=whole(as_of),
     )
     assert not early or full - 792 <= int(m.born[0]) <= 12 * 1954
     return {name: np.asarray(x)[:count] for name, x in of_family(w, paid, m, law())._asdict().items()}
@@ -622,8 +699,9 @@ def work(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
 
 
 KINDS: dict[str, Callable[[Given, Given, Any], dict[str, Any]]] = {
-    "aime": aime, "cola": cola, "credit": credit, "earnings_test": work, "family": family, "family_maximum": maximum,
-    "full": full, "insured": coverage, "pia": pia, "reduction": reduction, "special_minimum": minimum, "widow": widow,
+    "aime": aime, "care": care, "cola": cola, "credit": credit, "earnings_test": work, "family": family,
+    "family_maximum": maximum, "full": full, "insured": coverage, "offset": offset, "pia": pia, "reduction": reduction,
+    "special_minimum": minimum, "widow": widow, "windfall": windfall,
 }  # fmt: skip
 
 
@@ -659,7 +737,7 @@ def test_case_that_disagrees(name: str, full_cases: Mapping[str, Any]) -> None:
 
 
 def test_coverage() -> None:
-    assert len(CASES) == 242
+    assert len(CASES) == 253
     assert not NOT_MODELLED.keys() & DISAGREES.keys()
     assert NOT_MODELLED.keys() | DISAGREES.keys() <= CASES.keys()
-    assert len(CASES) - len(NOT_MODELLED) - len(DISAGREES) == 232
+    assert len(CASES) - len(NOT_MODELLED) - len(DISAGREES) == 245

@@ -28,7 +28,7 @@ UNTIL = 2030
 
 def readable(case: Case) -> bool:
     """Whether the oracle computes a case; what it does not is refused here too."""
-    if case.record["as_of"][0] > UNTIL:
+    if max(case.record["as_of"][0], *case.earnings, 0) > UNTIL:
         return False
     try:
         oracle_family.family(case.record, case.earnings, case.members, oracle_law())
@@ -49,9 +49,11 @@ def tables(cases: list[Case], first: int = 100) -> tuple[pd.DataFrame, pd.DataFr
     workers = pd.DataFrame([case.record for case in cases]).drop(columns="quarters")
     workers["entitlement"] = workers["entitlement"].map(month, na_action="ignore")
     workers["as_of"] = workers["as_of"].map(month)
+    workers["pension_from"] = workers["pension_from"].map(month, na_action="ignore")
     workers.insert(0, "id", np.arange(first, first + len(cases)))
     paid = [(first + k, year, amount) for k, case in enumerate(cases) for year, amount in case.earnings.items()]
-    family = [{"id": first + k, "member": n, **m, "entitlement": month(m["entitlement"])}
+    family = [{"id": first + k, "member": n, **m, "entitlement": month(m["entitlement"]),
+               "pension_from": month(m.get("pension_from"))}
               for k, case in enumerate(cases) for n, m in enumerate(case.members)]  # fmt: skip
     return workers, pd.DataFrame(paid, columns=["id", "year", "earnings"]), pd.DataFrame(family)
 
@@ -187,7 +189,7 @@ def couple(birth: str = "1960-05-10") -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
     years = np.arange(1985, 2020)
     paid = {1: 60_000.0, 2: 6_000.0}
     earnings = pd.concat([pd.DataFrame({"id": i, "year": years, "earnings": e}) for i, e in paid.items()])
-    family = pd.DataFrame([(1, "s", "spouse", birth, "2025-07")], columns=[*FAMILY.columns])
+    family = pd.DataFrame([(1, "s", "spouse", birth, "2025-07")], columns=[*FAMILY.columns[:5]])
     return workers, earnings, family
 
 

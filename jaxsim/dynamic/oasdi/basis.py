@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import full_retirement_month
-from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, SURVIVOR, Workers, at, attains, year
+from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, SURVIVOR, Workers, at, attains, year, years_of
 
 
 class Basis(NamedTuple):
@@ -77,7 +77,31 @@ def _by_disability(w: Workers, p: Any, leave_out: bool) -> Basis:
     rule = p.computation.disability_dropout
     fifth = jnp.floor(elapsed_years(w, eligible, p) * at(rule.share, eligible) + 1e-6)
     last = year(jnp.where(w.kind == SURVIVOR, w.death, w.as_of)) - 1
-    return _basis(w, eligible, lesser(fifth, at(rule.most, eligible)), last, p, leave_out)
+    dropped = lesser(fifth, at(rule.most, eligible))
+    basis = _basis(w, eligible, dropped, last, p, leave_out)
+    return basis if w.care_years is None else _without_care_years(w, basis, dropped, p)
+
+
+def _without_care_years(w: Workers, basis: Basis, dropped: jax.Array, p: Any) -> Basis:
+    """The basis of the disabled without years of child care, up to three dropped years in all (415(b)(2)(A)).
+
+    A year of child care goes only if it would be a computation year: where earnings of the years before entitlement
+    leave computation years empty. So it never takes the place of a year with earnings, nor lowers an amount, and
+    earnings after entitlement do not undo it. There remain at least as many computation years as of everyone.
+
+    Args:
+        w: workers, with years of child care.
+        basis: without regard to them.
+        dropped: years dropped already [workers].
+        p: the law.
+    """
+    at_first = basis._replace(last=lesser(basis.last, year(w.entitlement) - 1))
+    with_earnings = jnp.sum((w.earnings.T > 0) & is_base_year(at_first, years_of(w), p), axis=0)
+    empty = greater(basis.number - with_earnings, jnp.zeros_like(basis.number))
+    room = at(p.computation.childcare_dropout.most, basis.eligible) - dropped
+    room = lesser(greater(room, jnp.zeros_like(room)), basis.number - at(p.computation.least_years, basis.eligible))
+    more = lesser(lesser(jnp.asarray(w.care_years, room.dtype), room), empty)
+    return basis._replace(number=jax.lax.stop_gradient(basis.number - more))
 
 
 def _basis(w: Workers, eligible: jax.Array, dropped: jax.Array, last: jax.Array, p: Any, leave_out: bool) -> Basis:

@@ -28,7 +28,7 @@ from jaxsim.precision import dtype_of
 from jaxsim.precision import precision as in_precision
 from jaxsim.progress import Progress
 
-NO_MEMBER: Any = (0, 0, 0, NEVER, -1)
+NO_MEMBER: Any = (0, 0, 0, NEVER, -1, 0.0, NEVER)
 INDICES = (EARLY_WAGES, WAGES)
 INCREASES = ("cola.percent", "cola.month", "cola.underpaid")
 """Series that are walked year by year, cut after the last month asked for."""
@@ -200,14 +200,20 @@ def padded(w: Any, rows: np.ndarray, m: Any, dtype: Any) -> tuple[Workers, Membe
             place = np.argsort(rows)
             m = m._replace(own=np.where(m.own < 0, -1, place[np.searchsorted(rows, m.own, sorter=place) % len(rows)]))
         size = _bucket(len(m.worker))
-        m = m._make(None if x is None else _longer(x, size, fill) for x, fill in zip(m, NO_MEMBER, strict=True))
+        longer = (None if x is None else _longer(x, size, fill) for x, fill in zip(m, NO_MEMBER, strict=True))
+        m = jax.tree.map(lambda x: _typed(x, dtype), m._make(longer))
     rows = _longer(rows, _bucket(len(rows)), rows[-1])
-    return Workers(*(x[rows].astype(np.int32 if x.dtype.kind == "i" else dtype) for x in w)), m
+    return jax.tree.map(lambda x: _typed(x[rows], dtype), w), m
 
 
-def _longer(field: np.ndarray, size: int, fill: int) -> Any:
-    """Whole numbers [n] filled up to a size."""
-    return np.append(field, np.full(size - len(field), fill)).astype(np.int32)
+def _longer(field: np.ndarray, size: int, fill: float) -> Any:
+    """A column [n] filled up to a size."""
+    return np.append(field, np.full(size - len(field), fill, field.dtype))
+
+
+def _typed(field: np.ndarray, dtype: Any) -> Any:
+    """Whole numbers in 32 bits, others as asked."""
+    return field.astype(np.int32 if field.dtype.kind == "i" else dtype)
 
 
 def _bucket(count: int) -> int:

@@ -34,6 +34,9 @@ class Workers(NamedTuple):
         death: month of death; `NEVER`.
         quarters: of coverage, as given; negative to count them from earnings.
         earnings: covered earnings before the taxable maximum [workers, years from 1937], $/year.
+        pension: from work that is not covered, in the first month of both it and the benefit, $/month; None for all.
+        pension_from: month from which it is paid, `NEVER` without one; None where `pension` is.
+        care_years: of the disabled, without earnings and with a child under three in the household; None for none.
     """
 
     born: jax.Array
@@ -46,11 +49,19 @@ class Workers(NamedTuple):
     death: jax.Array
     quarters: jax.Array
     earnings: jax.Array
+    pension: jax.Array | None = None
+    pension_from: jax.Array | None = None
+    care_years: jax.Array | None = None
 
 
 def year(month: jax.Array) -> jax.Array:
     """Calendar year of a month."""
     return month // 12
+
+
+def years_of(w: Workers) -> jax.Array:
+    """Calendar years of the earnings [years, 1]."""
+    return jnp.arange(FIRST_YEAR, FIRST_YEAR + w.earnings.shape[1])[:, None]
 
 
 def attains(born: jax.Array, months: Any) -> jax.Array:

@@ -77,7 +77,11 @@ def read_workers(source: Any, p: Any) -> Claims:
         source: table with id, birth_date, benefit_type (one of `KINDS`), entitlement (the first month of the benefit;
             of a dead worker that of their own, empty without one), as_of (month asked for) and perhaps onset_date and
             death_date, and quarters (of coverage; an empty cell counts them from earnings). Sex is not read: no rule
-            for those covered depends on it.
+            for those covered depends on it. Perhaps pension, for work that is not covered, of who became eligible for
+            it after 1985, $ in the first month of both pension and benefit, and pension_from, the month from which it
+            is paid (empty: with the benefit); without effect on months after 2023 and on survivors. Perhaps care_years,
+            of who became disabled: years without any earnings and with a child under three, their own or their
+            spouse's, in the household.
         p: the law, see `oasdi_law`.
 
     Raises:
@@ -92,6 +96,7 @@ def read_workers(source: Any, p: Any) -> Claims:
     entitlement, _ = t.dates("entitlement", month=True, empty=True)
     onset, onset_day = t.dates("onset_date", empty=True)
     death, death_day = t.dates("death_date", empty=True)
+    pension, pension_from = _pension(t, birth, entitlement)
     w = Workers(
         born=birth - (day == 1),
         whole_month=(day == 2).astype(np.int64),
@@ -103,6 +108,9 @@ def read_workers(source: Any, p: Any) -> Claims:
         death=death,
         quarters=_quarters(t, birth, as_of),
         earnings=NO_EARNINGS,
+        pension=pension,
+        pension_from=pension_from,
+        care_years=_care_years(t, birth, onset),
     )
     end, both = last_year(p), "Check both dates."
     born, ill, died = (
@@ -131,6 +139,40 @@ def _quarters(t: Table, birth: Any, as_of: Any) -> Any:
     remedy = "There are four a year of life at most; an empty cell counts them from earnings."
     t.deny((found < 0) | (found > most), "quarters", "{} is outside 0 to {}", remedy, found, most)
     return np.where(blank, -1.0, found)
+
+
+def _pension(t: Table, birth: Any, begins: Any) -> tuple[Any, Any]:
+    """Pensions from work that is not covered, $/month, and the months from which they are paid; None if none is [rows].
+
+    Args:
+        t: table with perhaps pension and pension_from.
+        birth: months of birth [rows].
+        begins: months that stand for an empty pension_from [rows].
+    """
+    none = t.blank("pension") if "pension" in t else np.full(t.rows, True)
+    since, _ = t.dates("pension_from", month=True, empty=True)
+    told_from = since < NEVER
+    t.deny(none & told_from, "pension_from", "{} without a pension", "Give the pension, too.", since, show=told)
+    t.deny(told_from & (since < birth), "pension_from", "{} is before the birth_date", "", since, show=told)
+    if none.all():
+        return None, None
+    amount = Reading(t.source, t.columns, empty=0.0).number("pension")
+    t.deny(amount < 0, "pension", "{} is below 0", "Give dollars a month, or leave the cell empty.", amount)
+    return amount, np.where(none, NEVER, np.where(told_from, since, begins))
+
+
+def _care_years(t: Table, birth: Any, onset: Any) -> Any:
+    """Years of child care of the disabled, whole numbers [workers]; None if there are none."""
+    if "care_years" not in t:
+        return None
+    found = Reading(t.source, t.columns, empty=0.0).whole("care_years")
+    some, most = found > 0, onset // 12 - birth // 12 + 1
+    t.deny(found < 0, "care_years", "{} is below 0", "Count years, or leave the cell empty.", found)
+    disabled = "Give the onset_date, or leave the cell empty."
+    t.deny(some & (onset == NEVER), "care_years", "{} of a worker who is not disabled", disabled, found)
+    before = "Count years before the onset_date."
+    t.deny(some & (found > most), "care_years", "{} is above {}, the years to the onset", before, found, most)
+    return found.astype(np.int64) if some.any() else None
 
 
 def _check_months(t: Table, w: Workers, p: Any) -> None:
@@ -192,7 +234,10 @@ def read_family(source: Any, ids: np.ndarray, w: Workers, p: Any) -> Family:
     Args:
         source: table with id (of the worker), member (told apart within a family), relation (one of `RELATIONS`),
             birth_date, entitlement (first month; one after as_of is paid nothing and takes no share of the maximum)
-            and perhaps own_id: the member's own id among the workers, where they have a benefit of their own.
+            and perhaps own_id: the member's own id among the workers, where they have a benefit of their own. Perhaps
+            pension and pension_from: $ a month, in the month asked for, from the member's own work for a government
+            that is not covered, and the month from which it is paid (empty: with the member's benefit); without effect
+            on children and on months after 2023.
         ids: of the workers.
         w: the workers.
         p: the law.
@@ -243,7 +288,9 @@ def read_family(source: Any, ids: np.ndarray, w: Workers, p: Any) -> Family:
         (relation == DISABLED_WIDOW) & (entitlement >= at_60), "{} is too late for a disabled_widow: the age of widows "
         "is attained in {}", "Say widow.", entitlement, at_60,
     )  # fmt: skip
-    return Family(ids[row], member, Members(row, relation, born, entitlement, _own(t, ids, w, row, born)))
+    pension, pension_from = _pension(t, birth, entitlement)
+    own = _own(t, ids, w, row, born)
+    return Family(ids[row], member, Members(row, relation, born, entitlement, own, pension, pension_from))
 
 
 def _own(t: Table, ids: np.ndarray, w: Workers, row: Any, born: Any) -> Any:

@@ -7,17 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsim.dynamic.oasdi.basis import Basis, is_base_year
-from jaxsim.dynamic.oasdi.careers import Workers, at
+from jaxsim.dynamic.oasdi.basis import Basis, is_base_year, lesser
+from jaxsim.dynamic.oasdi.careers import Workers, at, years_of
 from jaxsim.dynamic.oasdi.highest import CENT, share_counted
-from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import lower_of
-
-
-def years_of(w: Workers) -> jax.Array:
-    """Calendar years of the earnings [years, 1]."""
-    return jnp.arange(FIRST_YEAR, FIRST_YEAR + w.earnings.shape[1])[:, None]
 
 
 def taxable(w: Workers, p: Any) -> jax.Array:
@@ -49,3 +43,20 @@ def average_indexed_monthly_earnings(w: Workers, basis: Basis, p: Any, r: Roundi
     usable = jnp.where(is_base_year(basis, years_of(w), p), amounts, -1.0)
     total = jnp.sum(amounts * share_counted(usable, basis.number), axis=0)
     return r.down(total / (12.0 * basis.number), at(p.rounding.aime, basis.eligible))
+
+
+def years_of_coverage(w: Workers, basis: Basis, share: jax.Array, p: Any) -> jax.Array:
+    """Years with earnings of at least a share of the old-law base [workers] (42 USC 415(a)(1)(C)(ii)).
+
+    Args:
+        w: workers.
+        basis: which years may count.
+        share: of the base, by calendar year [years].
+        p: the law.
+    """
+    years = years_of(w)
+    needed = (share * p.old_law_base)[: w.earnings.shape[1], None]
+    enough = (needed - 1e-6 <= w.earnings.T) & is_base_year(basis, years, p)
+    before_1951 = jnp.sum(jnp.where(years <= 1950, taxable(w, p), 0.0), axis=0)
+    whole = jnp.floor(before_1951 / p.special_minimum.early_amount[0] + 1e-6)
+    return jnp.sum(enough, axis=0) + lesser(whole, p.special_minimum.early_most[0])

@@ -11,6 +11,7 @@ from jaxsim.dynamic.oasdi.age import spouse_factor, widow_factor
 from jaxsim.dynamic.oasdi.basis import Basis, main_basis, survivors_other_basis
 from jaxsim.dynamic.oasdi.careers import NEVER, SURVIVOR, Workers, at, attains, year
 from jaxsim.dynamic.oasdi.computation import average_indexed_monthly_earnings
+from jaxsim.dynamic.oasdi.pensions import pension_offset
 from jaxsim.dynamic.oasdi.pia import by_formula, with_increases
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import WorkerBenefit
@@ -32,6 +33,8 @@ class Members(NamedTuple):
         born: month of the day before the birth date.
         entitlement: first month of the member's benefit.
         own: row of the member among the workers, where their own benefit stands; -1 without one; None for all.
+        pension: government pension, for work that is not covered, of the month asked for, $/month; None for all.
+        pension_from: month from which it is paid, `NEVER` without one; None where `pension` is.
     """
 
     worker: jax.Array
@@ -39,6 +42,8 @@ class Members(NamedTuple):
     born: jax.Array
     entitlement: jax.Array
     own: jax.Array | None = None
+    pension: jax.Array | None = None
+    pension_from: jax.Array | None = None
 
 
 class MemberBenefit(NamedTuple):
@@ -47,7 +52,7 @@ class MemberBenefit(NamedTuple):
     Attributes:
         full: original benefit, a share of the primary insurance amount.
         after_maximum: what the family maximum leaves of it.
-        reduced: after reduction for age, a survivor's limit and the member's own benefit.
+        reduced: after reduction for age, a survivor's limit, the member's own benefit and their government pension.
         benefit: paid, whole dollars, besides the member's own benefit.
     """
 
@@ -95,7 +100,9 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     """Benefits of members from their workers' amounts: a pure function.
 
     The worker's own amount comes first; what the maximum leaves is shared in proportion to the original benefits, and
-    each share is then reduced for age. Divorced spouses stand outside the maximum (42 USC 403(a)(3)(C)).
+    each share is then reduced for age. Divorced spouses stand outside the maximum (42 USC 403(a)(3)(C)). The member's
+    own benefit comes off next, and their government pension last, before dollars are rounded (42 USC 402(k)(3) and (5),
+    POMS GN 02608.401); what the pension takes stays in the maximum and goes to nobody else. A child has no offset.
 
     Args:
         w: workers.
@@ -134,10 +141,16 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
         reduced = r.down(after * factor, unit)
         return jnp.where(is_widow & (months < 0), lower_of(reduced, limit), reduced)
 
+    def after_pension(reduced: jax.Array) -> jax.Array:
+        if m.pension is None:
+            return reduced
+        offset = pension_offset(m.pension, m.pension_from, own.as_of, p, r)
+        return jnp.where(m.relation == CHILD, reduced, relu(reduced - offset))
+
     dollars = at(p.rounding.benefit, of)
     if m.own is None:
         after = jnp.where(outside, full, after)
-        reduced = payable_of(after)
+        reduced = after_pension(payable_of(after))
         return MemberBenefit(full, after, reduced, r.down(reduced, dollars))
 
     entitled = (m.own >= 0) & (paid.benefit[m.own] > 0)
@@ -151,7 +164,7 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     after = jnp.where(outside, full, after)
     credits = jnp.where(paid.months[m.own] > 0, relu(own_amount - own_pia), 0.0)
     excess = r.down(relu(after - own_pia) * factor, unit) - credits
-    reduced = relu(jnp.where(entitled & by_excess, excess, payable_of(after) - own_amount))
+    reduced = after_pension(relu(jnp.where(entitled & by_excess, excess, payable_of(after) - own_amount)))
     benefit = r.down(own_amount + reduced, dollars) - r.down(own_amount, dollars)
     return MemberBenefit(full, after, reduced, benefit)
 

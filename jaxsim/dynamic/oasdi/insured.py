@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.basis import attains_62, elapsed_years, greater, lesser
-from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, OLD_AGE, SURVIVOR, Workers, at, year
-from jaxsim.dynamic.oasdi.computation import taxable, years_of
+from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, OLD_AGE, SURVIVOR, Workers, at, year, years_of
+from jaxsim.dynamic.oasdi.computation import taxable
 
 
 class Insured(NamedTuple):

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import full_retirement_month
-from jaxsim.dynamic.oasdi.basis import Basis, is_base_year, lesser, main_basis, other_bases
+from jaxsim.dynamic.oasdi.basis import Basis, lesser, main_basis, other_bases
 from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, Workers, at, year
-from jaxsim.dynamic.oasdi.computation import average_indexed_monthly_earnings, taxable, years_of
+from jaxsim.dynamic.oasdi.computation import average_indexed_monthly_earnings, years_of_coverage
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.pensions import windfall_factor, without_windfall
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import higher_of, lower_of, relu
 
@@ -20,7 +21,9 @@ UNDERPAID_UNTIL = 12 * 2001 + 7
 """August 2001: months before it were paid with the increase of December 1999 as first computed (P.L. 106-554)."""
 
 
-def by_formula(aime: jax.Array, eligible: jax.Array, p: Any, r: Rounding) -> jax.Array:
+def by_formula(
+    aime: jax.Array, eligible: jax.Array, p: Any, r: Rounding, first_factor: jax.Array | None = None
+) -> jax.Array:
     """Primary insurance amount before increases [workers], $/month (42 USC 415(a)(1)(A)).
 
     Args:
@@ -28,8 +31,11 @@ def by_formula(aime: jax.Array, eligible: jax.Array, p: Any, r: Rounding) -> jax
         eligible: year whose bend points and factors apply [workers].
         p: the law.
         r: rounding.
+        first_factor: in place of the first of the factors [workers]; None for the law's own.
     """
-    amount = _pieces(aime, at(p.pia.bend_points, eligible), at(p.pia.factors, eligible))
+    factors = at(p.pia.factors, eligible)
+    factors = factors if first_factor is None else factors.at[:, 0].set(first_factor)
+    amount = _pieces(aime, at(p.pia.bend_points, eligible), factors)
     return r.towards(amount, at(p.rounding.pia, eligible), at(p.rounding.pia_down, eligible))
 
 
@@ -130,11 +136,15 @@ def family_maximum(first: jax.Array, aime: jax.Array, eligible: jax.Array, disab
 def amounts(w: Workers, basis: Basis, p: Any, r: Rounding) -> Amounts:
     """The amounts on a basis: by the formula or, if that is more, the special minimum.
 
-    The family maximum of the disabled holds until full retirement age.
+    A pension from work that is not covered lowers what the formula gives, and with it the family maximum and every
+    increase, but not the special minimum. The family maximum of the disabled holds until full retirement age.
     """
     eligible = basis.eligible
     aime = average_indexed_monthly_earnings(w, basis, p, r)
     first = by_formula(aime, eligible, p, r)
+    if w.pension is not None:
+        modified = by_formula(aime, eligible, p, r, windfall_factor(w, basis, p))
+        first = without_windfall(first, modified, w, p, r)
     is_disabled = (w.kind == DISABILITY) & (w.as_of < full_retirement_month(w.born, p))
     family = family_maximum(first, aime, eligible, is_disabled, p, r)
     both = with_increases(jnp.stack([first, family]), eligible, w.as_of, p, r)
@@ -167,18 +177,9 @@ def special_minimum(w: Workers, basis: Basis, p: Any, r: Rounding) -> tuple[jax.
     amount of 1979 with its own increases, to 1981 at least one and a half times the amount increased.
     """
     since = jnp.full_like(basis.eligible, 1979)
-    counted = relu(years_of_coverage(w, basis, p) - at(p.special_minimum.first_years, since))
+    years = years_of_coverage(w, basis, p.special_minimum.coverage_share, p)
+    counted = relu(years - at(p.special_minimum.first_years, since))
     amount = at(p.special_minimum.amount, since) * lesser(counted, at(p.special_minimum.most_years, since))
     family = r.towards(1.5 * amount, at(p.rounding.pia, since), jnp.zeros_like(amount))
     increased = with_increases(jnp.stack([amount, family]), since, w.as_of, p, r, family_share=1.5)
     return increased[0], increased[1]
-
-
-def years_of_coverage(w: Workers, basis: Basis, p: Any) -> jax.Array:
-    """Years with earnings of at least a share of the old-law base [workers] (42 USC 415(a)(1)(C)(ii))."""
-    years = years_of(w)
-    needed = (p.special_minimum.coverage_share * p.old_law_base)[: w.earnings.shape[1], None]
-    enough = (needed - 1e-6 <= w.earnings.T) & is_base_year(basis, years, p)
-    before_1951 = jnp.sum(jnp.where(years <= 1950, taxable(w, p), 0.0), axis=0)
-    whole = jnp.floor(before_1951 / p.special_minimum.early_amount[0] + 1e-6)
-    return jnp.sum(enough, axis=0) + lesser(whole, p.special_minimum.early_most[0])

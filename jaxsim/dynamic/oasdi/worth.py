@@ -14,8 +14,8 @@ import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import first_month
 from jaxsim.dynamic.oasdi.basis import attains_62
-from jaxsim.dynamic.oasdi.careers import Workers, at, year
-from jaxsim.dynamic.oasdi.computation import taxable, years_of
+from jaxsim.dynamic.oasdi.careers import Workers, at, year, years_of
+from jaxsim.dynamic.oasdi.computation import taxable
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.mortality import Mortality, alive
 from jaxsim.dynamic.oasdi.retirement import YEARS, Retirement, by_month, in_spans, paid, retirement

@@ -1,0 +1,87 @@
+"""Pensions from work that Social Security does not cover: what they took off benefits of months before 2024.
+
+The windfall elimination provision lowers the worker's own amount (42 USC 415(a)(7), 20 CFR 404.213), the government
+pension offset what a spouse or survivor is paid (42 USC 402(k)(5), 20 CFR 404.408a). Both are repealed for months after
+December 2023 (P.L. 118-273).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxsim.dynamic.oasdi.basis import Basis, attains_62, greater, lesser
+from jaxsim.dynamic.oasdi.careers import SURVIVOR, Workers, at, year
+from jaxsim.dynamic.oasdi.computation import years_of_coverage
+from jaxsim.dynamic.oasdi.rounding import Rounding
+from jaxsim.numerics import higher_of, lower_of, relu
+
+FIRST_ELIGIBLE = 1986
+"""Workers eligible earlier keep the ordinary formula (42 USC 415(a)(7)(A))."""
+EXEMPT_YEARS = 30
+"""Years of coverage with which the ordinary formula holds (42 USC 415(a)(7)(D))."""
+PHASED_IN = 1990
+"""Year of eligibility from which the lowest factor holds in full; years of coverage raise it from there for all."""
+
+
+def first_eligible(w: Workers) -> jax.Array:
+    """Year of first eligibility for a benefit of old age or disability [workers]; a dead worker's would be, too."""
+    return lesser(attains_62(w), year(w.onset))
+
+
+def windfall_factor(w: Workers, basis: Basis, p: Any) -> jax.Array:
+    """First factor of the formula of workers with a pension [workers] (42 USC 415(a)(7)(B)(ii) and (D)).
+
+    That of the year of eligibility or, if larger, the lowest one raised for every year of coverage above the first
+    twenty, at most the ordinary factor. A year of coverage takes a quarter of the old-law base also after 1990. Months
+    before 1989, in which years of coverage counted from the twenty-sixth, are taken like later ones.
+    """
+    eligible = first_eligible(w)
+    years = years_of_coverage(w, basis, p.wep.coverage_share, p)
+    lowest = at(p.wep.factor, greater(eligible, jnp.full_like(eligible, PHASED_IN)))
+    raised = lowest + at(p.wep.factor_per_year, eligible) * relu(years - at(p.wep.first_years, eligible))
+    ordinary = at(p.pia.factors, basis.eligible)[:, 0]
+    lowered = lower_of(higher_of(raised, at(p.wep.factor, eligible)), ordinary)
+    return jnp.where(years >= EXEMPT_YEARS, ordinary, lowered)
+
+
+def without_windfall(first: jax.Array, modified: jax.Array, w: Workers, p: Any, r: Rounding) -> jax.Array:
+    """Primary insurance amount before increases of workers with a pension [workers], $/month.
+
+    The larger of the amount by the modified formula and the ordinary one less half of the pension (42 USC
+    415(a)(7)(B)(i)); the pension counts down to the dime (20 CFR 404.213(b)). It holds for the months of both pension
+    and benefit; who died is treated as though there had never been a pension (42 USC 415(f)(9), 20 CFR 404.288(c)).
+
+    Args:
+        first: amount by the ordinary formula [workers].
+        modified: amount by the formula with `windfall_factor` [workers].
+        w: workers, who have pensions.
+        p: the law.
+        r: rounding.
+    """
+    eligible, pension, pension_from = first_eligible(w), jnp.asarray(w.pension), jnp.asarray(w.pension_from)
+    unit, is_down = at(p.rounding.pia, eligible), at(p.rounding.pia_down, eligible)
+    share = at(p.wep.pension_share, eligible)
+    guaranteed = r.towards(first - share * r.down(pension, unit), unit, is_down)
+    in_force = (at(p.wep.in_force, year(w.as_of)) > 0) & (eligible >= FIRST_ELIGIBLE)
+    applies = in_force & (w.kind != SURVIVOR) & (pension_from <= w.as_of)
+    return jnp.where(applies, higher_of(modified, guaranteed), first)
+
+
+def pension_offset(pension: Any, pension_from: Any, as_of: jax.Array, p: Any, r: Rounding) -> jax.Array:
+    """What a government pension takes off a spouse's or survivor's benefit [members], $/month, up to the next dime.
+
+    Two thirds of the pension of the month (42 USC 402(k)(5)(A)).
+
+    Args:
+        pension: of the month asked for [members], $/month.
+        pension_from: month from which it is paid, by whose year the share goes [members].
+        as_of: month asked for [members].
+        p: the law.
+        r: rounding.
+    """
+    of = year(as_of)
+    offset = r.towards(at(p.gpo.share, year(pension_from)) * pension, at(p.rounding.pia, of), jnp.zeros_like(pension))
+    return jnp.where((at(p.gpo.in_force, of) > 0) & (pension_from <= as_of), offset, 0.0)
