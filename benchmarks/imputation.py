@@ -225,8 +225,8 @@ def _mean(values: list[float], digits: str) -> str:
 
 
 def brief(results: list[Result]) -> str:
-    """All scores of the first split, for the impatient."""
-    return json.dumps(results[0], default=float)
+    """All scores of all splits, for the impatient and for runs that are cut short."""
+    return json.dumps(results, default=float)
 
 
 def show(found: dict[str, list[Result]], receivers: int) -> None:

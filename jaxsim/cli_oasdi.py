@@ -19,15 +19,17 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
               "onset_date, death_date, quarters, pension, pension_from, care_years.")  # fmt: skip
 @click.option("--earnings", "-e", type=FILE, required=True, help="id, year, earnings (before the taxable maximum).")
 @click.option("--family", "-f", type=FILE,
-              help="id, member, relation, birth_date, entitlement; perhaps own_id, pension, pension_from.")  # fmt: skip
+              help="id, member, relation, birth_date, entitlement; perhaps own_id, pension, pension_from, married, "
+              "divorced.")  # fmt: skip
 @click.option("--assumptions", type=FILE,
               help="year and some of awi, cola_pct, base_oasdi, base_old_law, qc_amount, for ours.")  # fmt: skip
+@click.option("--care", type=FILE, help="id, year: years of care, which reforms of ssa.oasdi.caregiver credit.")
 @click.option("--reform", type=FILE, help="A reform file; holds from 2022 on.")
 @click.option("--out", "-o", type=FILE, required=True, help="Amounts of workers: .csv, .csv.gz or .parquet.")
 @click.option("--out-family", type=FILE, help="Amounts of members of families.")
 def oasdi(
-    workers: Path, earnings: Path, family: Path | None, assumptions: Path | None, reform: Path | None, out: Path,
-    out_family: Path | None,
+    workers: Path, earnings: Path, family: Path | None, assumptions: Path | None, care: Path | None,
+    reform: Path | None, out: Path, out_family: Path | None,
 ) -> None:  # fmt: skip
     """Social Security benefits of WORKERS from their lifetime earnings, and of their families.
 
@@ -47,7 +49,7 @@ def oasdi(
         from jaxsim.reform import Reform
 
         law = load_law() if reform is None else Reform.from_file(reform).apply(load_law())
-    found = benefits(workers, earnings, family, law, assumptions=assumptions, progress=True)
+    found = benefits(workers, earnings, family, law, assumptions=assumptions, care=care, progress=True)
     if found.family is not None and out_family is not None:
         write_table(found.family, out_family)
     write_table(found.workers, out)

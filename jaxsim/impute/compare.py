@@ -72,9 +72,13 @@ class Comparison:
             table["failure", ""] = pd.Series(self.failures).reindex(table.index)
         return table
 
-    def plot(self, highlight: str | None = None) -> Any:
-        """Bars of the mean scores; `highlight` names the model that stands out."""
-        return plot_comparison(self.means.dropna(axis=1, how="all"), highlight)
+    def plot(self, highlight: str | None = None, scores: Sequence[str] | None = None) -> Any:
+        """Bars of the mean scores, of some of them perhaps; `highlight` names the model that stands out."""
+        table = self.means.dropna(axis=1, how="all")
+        unknown = [name for name in scores or () if name not in table.columns]
+        if unknown:
+            raise InputError(f"scores: there is no {unknown[0]!r}.{nearest(unknown[0], table.columns)}")
+        return plot_comparison(table if scores is None else table[list(scores)], highlight)
 
     def __repr__(self) -> str:
         failed = [f"{name} failed: {why}" for name, why in self.failures.items()]

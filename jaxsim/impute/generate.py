@@ -11,6 +11,7 @@ neither memory nor what is lost with a killed run on the number of records.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -128,6 +129,8 @@ def _draws(source: Any, n: Any, key: Any, receivers: Any, ids: Any, keep: Any) -
         return _imputed(source, n, key, receivers, ids, keep)
     if not callable(getattr(source, "sample", None)):
         raise InputError(f"source: {type(source).__name__} draws nothing: give a Synthesis, or an Imputer")
+    if "start" not in inspect.signature(source.sample).parameters:
+        raise InputError(f"source: {type(source).__name__} draws no table by record: call its sample and save that")
     if receivers is not None or ids is not None or keep is not None:
         raise InputError(f"receivers, ids, keep: {type(source).__name__} makes records of its own: leave them out")
     if n is None:

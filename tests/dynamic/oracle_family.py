@@ -4,7 +4,7 @@
 
 members   list of dict with
           relation       living worker: "spouse", "spouse_with_child", "child";
-                         worker dead: "widow", "disabled_widow", "parent_with_child", "child"
+                         worker dead: "widow", "disabled_widow", "parent_with_child", "child", "parent"
           birth_date     date
           entitlement    (year, month) of the first month of the benefit
           onset_date     of a disabled widow(er); the year of entitlement stands for a missing one
@@ -54,6 +54,7 @@ SURVIVING = {  # 402(d)-(g)
     "disabled_widow": Fraction(1),
     "parent_with_child": Fraction(3, 4),
     "child": Fraction(3, 4),
+    "parent": Fraction(825, 1000),  # 402(h)(2)(A); each of two 75 percent, (B)
 }
 WIDOWS = ("widow", "disabled_widow")
 
@@ -113,12 +114,12 @@ def age_reduction(member: Mapping[str, Any], law: Law) -> tuple[int, Fraction]:
 
 
 def pension_offset(member: Mapping[str, Any], as_of: int) -> Fraction:
-    """402(k)(5)(A): two thirds of the pension, up to the dime, off all benefits but a child's; none after 2023.
+    """402(k)(5)(A): two thirds of the pension, up to the dime, off benefits of (b), (c), (e) to (g) until 2023.
 
     All of it for those eligible for the pension before July 1983 (P.L. 98-21, section 337), taken by year.
     """
     pension, since = member.get("pension"), member.get("pension_from") or member["entitlement"]
-    if pension is None or member["relation"] == "child" or not month_of(since) <= as_of < 2024 * 12:
+    if pension is None or member["relation"] in ("child", "parent") or not month_of(since) <= as_of < 2024 * 12:
         return Fraction(0)
     return dime_up(exact(pension) * (Fraction(2, 3) if since[0] >= 1983 else 1))
 
@@ -143,6 +144,7 @@ def family(
     shares = SURVIVING if dead else LIVING
     pia, maximum = exact(result["pia"]), exact(result["family_maximum"])
 
+    parents = sum(m["relation"] == "parent" and month_of(m["entitlement"]) <= as_of for m in members)
     rows: list[dict[str, Any]] = []
     for member in members:
         relation = member["relation"]
@@ -155,7 +157,7 @@ def family(
         insured = result["fully_insured"]
         if record["benefit_type"] == "disability":
             insured = insured and result["disability_insured"]
-        if dead and relation not in WIDOWS:  # 402(d)(1), (g)(1): fully or currently insured
+        if dead and relation not in WIDOWS and relation != "parent":  # 402(d)(1), (g)(1): fully or currently insured
             insured = insured or result["currently_insured"]
 
         base, limit = pia, None
@@ -171,13 +173,14 @@ def family(
                 limit = max(exact(result["worker_amount"]), dime_down(Fraction(825, 1000) * pia))
         months, factor = age_reduction(member, law)
         payable = insured and entitlement <= as_of
+        part = Fraction(3, 4) if relation == "parent" and parents > 1 else shares[relation]
         rows.append(
             {
                 "base": base,
                 "limit": limit,
                 "months": months,
                 "factor": factor,
-                "full": dime_down(base * shares[relation]) if payable else Fraction(0),
+                "full": dime_down(base * part) if payable else Fraction(0),
             }
         )
 

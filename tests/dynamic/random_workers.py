@@ -102,7 +102,9 @@ def some_earnings(rng: np.random.Generator, first: int, last: int) -> dict[int, 
 
 def some_member(rng: np.random.Generator, kind: str, worker_born: int, first: int) -> dict[str, Any]:
     """A member of a family whose benefits begin in a month `first` at the earliest."""
-    relations = ("widow", "disabled_widow", "parent_with_child", "child") if kind == "survivor" else RELATIONS[:3]
+    relations = (
+        ("widow", "disabled_widow", "parent_with_child", "child", "parent") if kind == "survivor" else RELATIONS[:3]
+    )
     relation = str(rng.choice(relations))
     birth = some_day(rng, worker_born + int(rng.integers(-60, 90)))
     born = month_of(eve(birth))
@@ -117,6 +119,9 @@ def some_member(rng: np.random.Generator, kind: str, worker_born: int, first: in
             relation = "parent_with_child"
         else:
             entitlement = int(rng.integers(low, high + 1))
+    elif relation == "parent":
+        birth = some_day(rng, worker_born - int(rng.integers(200, 500)))
+        entitlement = max(first, month_of(eve(birth)) + 744) + int(rng.integers(0, 30))
     elif relation == "child":
         birth = some_day(rng, max(first - int(rng.integers(0, 200)), worker_born + 216))
     member = {"relation": relation, "birth_date": birth, "entitlement": pair(entitlement)}

@@ -339,10 +339,6 @@ def test_until() -> None:
 
 
 NOT_MODELLED = {
-    "auxiliary.share.parent": "dependent parents",
-    "auxiliary.share.parents_each": "dependent parents",
-    "earliest_age.parent": "dependent parents",
-    "auxiliary.marriage_months.divorced": "marriages are not in the tables",
     "auxiliary.child.student_age": "children's months are as given",
     "auxiliary.child.disabled_before_age": "children's months are as given",
     "auxiliary.child.in_care_age": "children's months are as given",

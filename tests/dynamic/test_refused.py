@@ -160,6 +160,32 @@ CELLS: list[tuple[tuple[str, int], dict[str, Any], str]] = [
     (("family", 0), {"own_id": 5}, "'own_id': 5 is not among the workers"),
     (("family", 0), {"own_id": 1}, "'own_id': 1 is the worker whose family it is"),
     (("family", 0), {"own_id": 2}, "'own_id': 2 was born on another day"),
+    (("family", 4), {"relation": "parent"}, "'entitlement': 2021-08 is too early for a parent: .* is 2037-05"),
+    (("family", 4), {"relation": "parent", "birth_date": "1955-07-03"}, "1955-07 is not before the birth of the work"),
+    # marriages
+    (("family", 0), {"married": "1990-02-30"}, "'married': '1990-02-30' is not a date in row 0"),
+    (("family", 0), {"divorced": "1990-02-03"}, "'divorced': a divorce without the column married in row 0"),
+    (("family", 0), {"married": "", "divorced": "1990-02-03"}, "'divorced': 1990-02 without a date in married"),
+    (("family", 1), {"married": "2020-02-03"}, "'married': 2020-02 of a child in row 1"),
+    (("family", 0), {"married": "1961-02-03"}, "'married': 1961-02 is before the birth_date in row 0"),
+    (("family", 2), {"married": "1955-02-03", "birth_date": "1950-01-05"}, "1955-02 is before the birth of the worker"),
+    (("family", 2), {"married": "2021-09-03"}, "'married': 2021-09 is after the death of the worker"),
+    (("family", 0), {"married": "1990-02-03", "divorced": "1989-02-03"}, "1989-02 is before the marriage in 1990-02"),
+    (("family", 0), {"married": "1990-02-03", "divorced": "2001-02-03"}, "2001-02 for a spouse .* Say divorced_spouse"),
+    (("family", 0), {"married": "1990-02-03", "relation": "divorced_spouse"}, "missing for a divorced_spouse"),
+    (("family", 0), {"married": "2024-08-03"}, "'entitlement': 2024-05 is before the marriage in 2024-08"),
+    (("family", 0), {"married": "2023-06-03"}, "'married': 11 months before the claim: a spouse needs 12 in row 0"),
+    (("family", 2), {"married": "2020-12-03"}, "'married': 8 months before the death: a widow needs 9 in row 2"),
+    (
+        ("family", 0),
+        {"married": "1990-02-03", "divorced": "1999-12-03", "relation": "divorced_spouse"},
+        "'married': 118 months before the divorce: a divorced_spouse needs 120",
+    ),
+    (
+        ("family", 2),
+        {"married": "1990-02-03", "divorced": "2021-09-03", "relation": "divorced_widow"},
+        "'divorced': 2021-09 is after the death of the worker",
+    ),
     # assumptions
     (("assumptions", 1), {"awi": -5.0}, "assumptions: column 'awi': -5.0 is not above 0 in row 1"),
     (("assumptions", 1), {"awi": 0}, "column 'awi': 0.0 is not above 0 in row 1"),
@@ -240,6 +266,47 @@ def test_several_rows_are_told() -> None:
     given = tables()
     given["earnings"]["earnings"] = -1.0
     assert "-1.0 is below 0 in rows 0, 1, 2, 3, 4 and 1 more." in refused(given)
+
+
+def test_two_marriages_at_once_are_refused() -> None:
+    given = tables()
+    family = given["family"].assign(married=None, divorced=None)
+    family.loc[2, "married"], family.loc[3, "married"] = "2000-01-05", "2010-01-05"
+    told = refused({**given, "family": family})
+    assert told == "family: column 'married': 2010-01 is within another marriage in row 3. Check the dates of both."
+    family.loc[2, ["relation", "divorced"]] = ["divorced_widow", "2010-01-05"]
+    oasdi.benefits(**{**given, "family": family, "assumptions": None, "law": P})  # one after the other
+
+
+def test_the_same_marriage_may_stand_on_both_records() -> None:
+    given = tables()
+    other = given["workers"].iloc[0].to_dict() | {"id": 4, "birth_date": "1961-05-10"}
+    workers = pd.concat([given["workers"], pd.DataFrame([other])], ignore_index=True)
+    both = pd.DataFrame(
+        [
+            {
+                "id": 1,
+                "member": "a",
+                "relation": "spouse",
+                "birth_date": "1961-05-10",
+                "entitlement": "2024-05",
+                "own_id": 4,
+            },
+            {
+                "id": 4,
+                "member": "b",
+                "relation": "spouse",
+                "birth_date": "1960-05-10",
+                "entitlement": "2024-05",
+                "own_id": 1,
+            },
+        ]
+    ).assign(married="1990-02-03")
+    oasdi.benefits(workers, given["earnings"], both, law=P)
+    elsewhere = {"id": 3, "member": "z", "relation": "widow", "birth_date": "1961-05-10", "entitlement": "2021-08"}
+    third = pd.concat([both, pd.DataFrame([elsewhere | {"own_id": 4, "married": "2000-02-03"}])], ignore_index=True)
+    with pytest.raises(InputError, match="2000-02 is within another marriage in row 2"):
+        oasdi.benefits(workers, given["earnings"], third, law=P)
 
 
 def test_own_worker_must_fit() -> None:

@@ -165,6 +165,9 @@ def test_words_and_figure(comparison):
     assert " ± " in repr(comparison)
     assert "<table" in comparison._repr_html_()
     pytest.importorskip("matplotlib")
+    assert len(comparison.plot(scores=["crps", "pinball"]).axes) == 2
+    with pytest.raises(InputError, match="there is no 'crpss'"):
+        comparison.plot(scores=["crpss"])
     figure = comparison.plot("forest")
     assert "CRPS" in [axes.get_title() for axes in figure.axes]
 

@@ -23,6 +23,12 @@ module = sys.modules["jaxsim.impute.generate"]  # the package may have a functio
 N = 500
 
 
+class Households:
+    """Like a synthesis of households, whose sample is a population."""
+
+    def sample(self, n: int, key: Any = 0) -> None: ...
+
+
 @pytest.fixture(scope="module")
 def synthesis() -> Synthesis:
     rng = np.random.default_rng(0)
@@ -153,6 +159,7 @@ def test_another_run_is_refused(synthesis: Synthesis, tmp_path: Path) -> None:
         ({"n": 10**7, "batch": 1}, "take a larger batch"),
         ({"key": "x"}, "key='x'"),
         ({"source": 3}, "int draws nothing"),
+        ({"source": Households()}, "Households draws no table by record"),
         ({"receivers": pd.DataFrame()}, "makes records of its own"),
     ],
 )

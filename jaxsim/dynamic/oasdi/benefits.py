@@ -19,7 +19,7 @@ from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, SURVIVOR, Workers
 from jaxsim.dynamic.oasdi.claims import Claims, Family, read_family, read_workers
 from jaxsim.dynamic.oasdi.family import MemberBenefit, Members, family_benefits
 from jaxsim.dynamic.oasdi.law import EARLY_WAGES, FIRST_YEAR, WAGES, oasdi_law
-from jaxsim.dynamic.oasdi.tables import last_year, read_assumptions, read_earnings
+from jaxsim.dynamic.oasdi.tables import last_year, read_assumptions, read_care, read_earnings
 from jaxsim.dynamic.oasdi.worker import WorkerBenefit, worker_benefits
 from jaxsim.errors import InputError, PrecisionError, whole_number
 from jaxsim.parameter_files import load_law
@@ -30,7 +30,7 @@ from jaxsim.progress import Progress
 
 NO_MEMBER: Any = (0, 0, 0, NEVER, -1, 0.0, NEVER)
 INDICES = (EARLY_WAGES, WAGES)
-INCREASES = ("cola.percent", "cola.month", "cola.underpaid")
+INCREASES = ("cola.percent", "cola.month", "cola.underpaid", "cola.added")
 """Series that are walked year by year, cut after the last month asked for."""
 LEAST = 256
 """Workers or members of the smallest program."""
@@ -77,6 +77,7 @@ def benefits(
     law: Law | Parameters | None = None,
     *,
     assumptions: Any = None,
+    care: Any = None,
     exact: bool = True,
     precision: str = "float64",
     block: int | None = None,
@@ -95,6 +96,7 @@ def benefits(
             before 1977 (base_old_law) and quarters of coverage (qc_amount) by year, in place of ours. Given wages index
             earnings; what the statute ties to wages follows them from the year after the last published amount
             (bend points, bases and quarters of 2027 on, by the wages of two years before), unless it is given too.
+        care: table with id and year of years of care, which reforms of `ssa.oasdi.caregiver` credit.
         exact: round as the statute does; without it amounts are smooth and come unrounded.
         precision: "float64", or "float32" with exact=False.
         block: workers at a time; 4,096 on a CPU, so that caches hold them, 65,536 elsewhere.
@@ -110,27 +112,28 @@ def benefits(
     block = block or (4_096 if jax.default_backend() == "cpu" else 65_536)
     p = law_by_year(law, assumptions)
     claims = read_workers(workers, p)
-    ids, w = claims.ids, _with_earnings(claims, earnings, p)
+    ids, w = claims.ids, _with_earnings(claims, earnings, p, care)
     members = None if family is None else read_family(family, ids, w, p)
     found = _in_blocks(w, None if members is None else members.members, p, exact, precision, block, progress)
     of_family = None if members is None else _family_table(members, found[1], exact)
     return Benefits(_workers_table(ids, w, found[0], exact), of_family, _notes(claims.open))
 
 
-def read(workers: Any, earnings: Any, law: Law | Parameters | None = None) -> Workers:
+def read(workers: Any, earnings: Any, law: Law | Parameters | None = None, care: Any = None) -> Workers:
     """Workers and earnings as arrays (NumPy), in the order of the table: what the functions beneath `benefits` take.
 
     Args: those of `benefits`.
     """
     p = law_by_year(law, None)
-    return _with_earnings(read_workers(workers, p), earnings, p)
+    return _with_earnings(read_workers(workers, p), earnings, p, care)
 
 
-def _with_earnings(claims: Claims, earnings: Any, p: Parameters) -> Workers:
-    """Workers with their earnings up to the end of the decade of the last month asked for."""
+def _with_earnings(claims: Claims, earnings: Any, p: Parameters, care: Any) -> Workers:
+    """Workers with their earnings, and years of care, up to the end of the decade of the last month asked for."""
     w = claims.workers
     last = min(-(-(int(w.as_of.max()) // 12) // 10) * 10, last_year(p))
-    return w._replace(earnings=read_earnings(earnings, claims.ids, w, p, last))
+    years = None if care is None else read_care(care, claims.ids, w, p, last)
+    return w._replace(earnings=read_earnings(earnings, claims.ids, w, p, last), care=years)
 
 
 def law_by_year(law: Any, assumptions: Any) -> Parameters:

@@ -37,6 +37,7 @@ class Workers(NamedTuple):
         pension: from work that is not covered, in the first month of both it and the benefit, $/month; None for all.
         pension_from: month from which it is paid, `NEVER` without one; None where `pension` is.
         care_years: of the disabled, without earnings and with a child under three in the household; None for none.
+        care: 1 in years of care that a reform credits [workers, years from 1937]; None for none.
     """
 
     born: jax.Array
@@ -52,6 +53,7 @@ class Workers(NamedTuple):
     pension: jax.Array | None = None
     pension_from: jax.Array | None = None
     care_years: jax.Array | None = None
+    care: jax.Array | None = None
 
 
 def year(month: jax.Array) -> jax.Array:

@@ -18,6 +18,7 @@ from jaxsim.dynamic.oasdi.family import (
     DISABLED_WIDOW,
     DIVORCED_SPOUSE,
     DIVORCED_WIDOW,
+    PARENT,
     PARENT_WITH_CHILD,
     RELATIONS,
     SPOUSE,
@@ -25,7 +26,8 @@ from jaxsim.dynamic.oasdi.family import (
     Members,
 )
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
-from jaxsim.dynamic.oasdi.tables import Table, last_year
+from jaxsim.dynamic.oasdi.marriages import check_marriages
+from jaxsim.dynamic.oasdi.tables import Table, last_year, told
 
 FIRST_ELIGIBLE = 1979
 FIRST_DISABILITY = 12 * 1980 + 6
@@ -33,7 +35,7 @@ FIRST_DISABILITY = 12 * 1980 + 6
 FIRST_AS_OF = 12 * 1982 + 5
 """June 1982: amounts of earlier months were rounded up (P.L. 97-35, section 2206)."""
 NO_EARNINGS: Any = np.zeros((0, 0))
-OF_DEAD = (WIDOW, DISABLED_WIDOW, DIVORCED_WIDOW, PARENT_WITH_CHILD)
+OF_DEAD = (WIDOW, DISABLED_WIDOW, DIVORCED_WIDOW, PARENT_WITH_CHILD, PARENT)
 """Relations to dead workers; a child's is to both."""
 
 
@@ -57,11 +59,6 @@ class Family(NamedTuple):
     ids: np.ndarray
     member: np.ndarray
     members: Members
-
-
-def told(month: Any) -> str:
-    """A month as YYYY-MM."""
-    return f"{month // 12}-{month % 12 + 1:02d}"
 
 
 def _at(series: Any, years: Any) -> Any:
@@ -237,7 +234,7 @@ def read_family(source: Any, ids: np.ndarray, w: Workers, p: Any) -> Family:
             and perhaps own_id: the member's own id among the workers, where they have a benefit of their own. Perhaps
             pension and pension_from: $ a month, in the month asked for, from the member's own work for a government
             that is not covered, and the month from which it is paid (empty: with the member's benefit); without effect
-            on children and on months after 2023.
+            on children and on months after 2023. Perhaps married and divorced, dates, see `check_marriages`.
         ids: of the workers.
         w: the workers.
         p: the law.
@@ -278,6 +275,7 @@ def read_family(source: Any, ids: np.ndarray, w: Workers, p: Any) -> Family:
         (WIDOW, at_60),
         (DIVORCED_WIDOW, at_60),
         (DISABLED_WIDOW, at_50),
+        (PARENT, born + _at(ages.parent, year)),
     ):
         deny(
             (relation == code) & (entitlement < first),
@@ -288,8 +286,11 @@ def read_family(source: Any, ids: np.ndarray, w: Workers, p: Any) -> Family:
         (relation == DISABLED_WIDOW) & (entitlement >= at_60), "{} is too late for a disabled_widow: the age of widows "
         "is attained in {}", "Say widow.", entitlement, at_60,
     )  # fmt: skip
+    too_young = (relation == PARENT) & (birth >= w.born[row])
+    t.deny(too_young, "birth_date", "{} is not before the birth of the worker", "Check both dates.", birth, show=told)
     pension, pension_from = _pension(t, birth, entitlement)
     own = _own(t, ids, w, row, born)
+    check_marriages(t, w, row, relation, birth, entitlement, own, p)
     return Family(ids[row], member, Members(row, relation, born, entitlement, own, pension, pension_from))
 
 

@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.basis import Basis, is_base_year, lesser
+from jaxsim.dynamic.oasdi.care import care_credits
 from jaxsim.dynamic.oasdi.careers import Workers, at, years_of
 from jaxsim.dynamic.oasdi.highest import CENT, share_counted
+from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import lower_of
 
@@ -19,18 +21,29 @@ def taxable(w: Workers, p: Any) -> jax.Array:
     return lower_of(w.earnings.T, p.taxable_maximum[: w.earnings.shape[1], None])
 
 
-def indexed(w: Workers, eligible: jax.Array, p: Any, r: Rounding) -> jax.Array:
+def indexed(paid: jax.Array, eligible: jax.Array, p: Any, r: Rounding) -> jax.Array:
     """Earnings at the wages of two years before eligibility [years, workers], $/year (42 USC 415(b)(3)).
 
-    Those to that year are raised by the growth of average wages, each to the cent; later ones count as they are.
+    Those to that year are raised by the growth of average wages, each to the cent; later ones count as they are. A
+    reform may put the growth of prices in place of a share of that of wages.
+
+    Args:
+        paid: earnings of each year from 1937 [years, workers], $/year.
+        eligible: year of first eligibility [workers].
+        p: the law.
+        r: rounding.
     """
-    years = years_of(w)
+    count = len(paid)
+    years = jnp.arange(FIRST_YEAR, FIRST_YEAR + count)[:, None]
     index_year = eligible - at(p.computation.indexing_lag, eligible).astype(eligible.dtype)
-    growth = at(p.wage_index, index_year)[None, :] / p.wage_index[: w.earnings.shape[1], None]
-    return r.nearest(taxable(w, p) * jnp.where(years < index_year, growth, 1.0), CENT)
+    wages, prices = (at(s, index_year)[None, :] / s[:count, None] for s in (p.wage_index, p.price_index))
+    growth = wages + at(p.computation.price_indexing, eligible) * (prices - wages)
+    return r.nearest(paid * jnp.where(years < index_year, growth, 1.0), CENT)
 
 
-def average_indexed_monthly_earnings(w: Workers, basis: Basis, p: Any, r: Rounding) -> jax.Array:
+def average_indexed_monthly_earnings(
+    w: Workers, basis: Basis, p: Any, r: Rounding, paid: jax.Array | None = None
+) -> jax.Array:
     """AIME [workers], $/month: the highest years added up, over the months of the computation years, rounded down.
 
     Args:
@@ -38,8 +51,12 @@ def average_indexed_monthly_earnings(w: Workers, basis: Basis, p: Any, r: Roundi
         basis: which years count and how many.
         p: the law, see `oasdi_law`.
         r: rounding.
+        paid: other earnings than the taxable ones of the workers [years, workers].
     """
-    amounts = indexed(w, basis.eligible, p, r)
+    if paid is None:
+        paid = taxable(w, p)
+        paid = paid if w.care is None else paid + care_credits(w.care.T, paid, basis.eligible, p)
+    amounts = indexed(paid, basis.eligible, p, r)
     usable = jnp.where(is_base_year(basis, years_of(w), p), amounts, -1.0)
     total = jnp.sum(amounts * share_counted(usable, basis.number), axis=0)
     return r.down(total / (12.0 * basis.number), at(p.rounding.aime, basis.eligible))

@@ -10,18 +10,19 @@ import jax.numpy as jnp
 from jaxsim.dynamic.oasdi.age import spouse_factor, widow_factor
 from jaxsim.dynamic.oasdi.basis import Basis, main_basis, survivors_other_basis
 from jaxsim.dynamic.oasdi.careers import NEVER, SURVIVOR, Workers, at, attains, year
-from jaxsim.dynamic.oasdi.computation import average_indexed_monthly_earnings
 from jaxsim.dynamic.oasdi.pensions import pension_offset
-from jaxsim.dynamic.oasdi.pia import by_formula, with_increases
+from jaxsim.dynamic.oasdi.pia import before_increases, with_increases
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import WorkerBenefit
 from jaxsim.numerics import higher_of, lower_of, relu, safe_div
 
 RELATIONS = (
     "spouse", "spouse_with_child", "child", "widow", "disabled_widow", "parent_with_child",
-    "divorced_spouse", "divorced_widow",
+    "divorced_spouse", "divorced_widow", "parent",
 )  # fmt: skip
-(SPOUSE, SPOUSE_WITH_CHILD, CHILD, WIDOW, DISABLED_WIDOW, PARENT_WITH_CHILD, DIVORCED_SPOUSE, DIVORCED_WIDOW) = range(8)
+(
+    SPOUSE, SPOUSE_WITH_CHILD, CHILD, WIDOW, DISABLED_WIDOW, PARENT_WITH_CHILD, DIVORCED_SPOUSE, DIVORCED_WIDOW, PARENT,
+) = range(9)  # fmt: skip
 
 
 class Members(NamedTuple):
@@ -84,7 +85,7 @@ def reindexed_amount(w: Workers, m: Members, p: Any, r: Rounding) -> jax.Array:
 
     def first(basis: Basis) -> jax.Array:
         moved = basis._replace(eligible=index_year + 2)
-        return by_formula(average_indexed_monthly_earnings(w, moved, p, r), moved.eligible, p, r)
+        return before_increases(w, moved, p, r)[1]
 
     def better(amount: jax.Array) -> jax.Array:
         basis = survivors_other_basis(w, p)
@@ -102,7 +103,8 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     The worker's own amount comes first; what the maximum leaves is shared in proportion to the original benefits, and
     each share is then reduced for age. Divorced spouses stand outside the maximum (42 USC 403(a)(3)(C)). The member's
     own benefit comes off next, and their government pension last, before dollars are rounded (42 USC 402(k)(3) and (5),
-    POMS GN 02608.401); what the pension takes stays in the maximum and goes to nobody else. A child has no offset.
+    POMS GN 02608.401); what the pension takes stays in the maximum and goes to nobody else. Children and parents of the
+    worker have no offset.
 
     Args:
         w: workers.
@@ -120,10 +122,11 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     months, of_worker = paid.months[m.worker], paid.amount[m.worker]  # of the worker, who may have claimed before dying
     credited = jnp.where(months > 0, higher_of(pia, of_worker), pia)
     base = jnp.where(is_widow, higher_of(credited, reindexed_amount(own, m, p, r)), pia)
-    # a fully or currently insured worker will do for other survivors (42 USC 402(d)(1), (e)(1)(D), (g)(1))
-    insured = jnp.where(is_widow, paid.fully_insured[m.worker], paid.insured[m.worker])
+    # a fully or currently insured worker will do for other survivors (42 USC 402(d)(1), (e)(1), (g)(1), (h)(1))
+    needs_fully = is_widow | (m.relation == PARENT)
+    insured = jnp.where(needs_fully, paid.fully_insured[m.worker], paid.insured[m.worker])
     payable = (insured > 0) & (m.entitlement <= own.as_of)
-    full = jnp.where(payable, r.down(base * _share(own, m, is_widow, p), unit), 0.0)
+    full = jnp.where(payable, r.down(base * _share(own, m, is_widow, payable, len(w.born), p), unit), 0.0)
 
     room = relu(jnp.where(w.kind == SURVIVOR, paid.family_maximum, paid.family_maximum - paid.pia))
     outside = (m.relation == DIVORCED_SPOUSE) | (m.relation == DIVORCED_WIDOW)
@@ -145,7 +148,7 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
         if m.pension is None:
             return reduced
         offset = pension_offset(m.pension, m.pension_from, own.as_of, p, r)
-        return jnp.where(m.relation == CHILD, reduced, relu(reduced - offset))
+        return jnp.where((m.relation == CHILD) | (m.relation == PARENT), reduced, relu(reduced - offset))
 
     dollars = at(p.rounding.benefit, of)
     if m.own is None:
@@ -169,12 +172,15 @@ def family_benefits(w: Workers, paid: WorkerBenefit, m: Members, p: Any, exact: 
     return MemberBenefit(full, after, reduced, benefit)
 
 
-def _share(own: Workers, m: Members, is_widow: jax.Array, p: Any) -> jax.Array:
-    """Original benefits as shares of the amount they are of [members] (42 USC 402(b) to (g))."""
+def _share(own: Workers, m: Members, is_widow: jax.Array, payable: jax.Array, workers: int, p: Any) -> jax.Array:
+    """Original benefits as shares of the amount they are of [members] (42 USC 402(b) to (h))."""
     shares, of = p.auxiliary.share, year(own.as_of)
+    is_parent = m.relation == PARENT
+    others = jax.ops.segment_sum((is_parent & payable).astype(jnp.int32), m.worker, workers)[m.worker] > 1
     of_child = jnp.where(own.kind == SURVIVOR, at(shares.child_of_deceased, of), at(shares.child, of))
     share = jnp.where(m.relation == CHILD, of_child, at(shares.spouse, of))
     share = jnp.where(m.relation == PARENT_WITH_CHILD, at(shares.mother, of), share)
+    share = jnp.where(is_parent, jnp.where(others, at(shares.parents_each, of), at(shares.parent, of)), share)
     return jnp.where(is_widow, at(shares.widow, of), share)
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 
 from jaxsim.dynamic.oasdi.benefits import law_by_year, padded
 from jaxsim.dynamic.oasdi.careers import NEVER, OLD_AGE, Workers
-from jaxsim.dynamic.oasdi.claims import NO_EARNINGS, told
+from jaxsim.dynamic.oasdi.claims import NO_EARNINGS
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.mortality import SEXES, Mortality, load_mortality
 from jaxsim.dynamic.oasdi.retirement import retirement
-from jaxsim.dynamic.oasdi.tables import Table, last_year, read_earnings
+from jaxsim.dynamic.oasdi.tables import Table, last_year, read_care, read_earnings, told
 from jaxsim.dynamic.oasdi.worth import (
     CLAIM_AGES,
     FUNDS,
@@ -75,6 +75,7 @@ def lifetime(
     discount: Any = REAL_RATE,
     alive_at: float = 62,
     assumptions: Any = None,
+    care: Any = None,
     funds: tuple[str, ...] = ("oasi",),
     employer: bool = True,
     earnings_test: bool = True,
@@ -99,6 +100,7 @@ def lifetime(
             ultimate real yield of the trust funds' bonds (reports of 2024 and 2025, table V.B2, intermediate).
         alive_at: age in years at which workers are known to be alive; the month of valuation.
         assumptions: as for `benefits`.
+        care: as for `benefits`.
         funds: whose contributions count, of oasi, di and hi.
         employer: whether the employer's share of contributions counts.
         earnings_test: withhold benefits on account of earnings before full retirement age.
@@ -122,6 +124,8 @@ def lifetime(
         raise InputError(f"alive_at={alive_at}: give an age in years, 0 to 100")
     ids, w, sex = _read_lives(workers, p)
     w = w._replace(earnings=_trimmed(read_earnings(earnings, ids, w, p, last_year(p))))
+    if care is not None:
+        w = w._replace(care=read_care(care, ids, w, p, FIRST_YEAR + w.earnings.shape[1] - 1))
     since = w.born + round(12 * alive_at)
     deaths = mortality if isinstance(mortality, Mortality) else load_mortality(mortality)
     rates: Any = (_real_rate(discount, p), np.asarray(contribution_rate(p, tuple(funds), employer)))

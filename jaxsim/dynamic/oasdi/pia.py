@@ -12,6 +12,7 @@ from jaxsim.dynamic.oasdi.basis import Basis, lesser, main_basis, other_bases
 from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, Workers, at, year
 from jaxsim.dynamic.oasdi.computation import average_indexed_monthly_earnings, years_of_coverage
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.options import at_least, credit_beyond, formula
 from jaxsim.dynamic.oasdi.pensions import windfall_factor, without_windfall
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import higher_of, lower_of, relu
@@ -21,8 +22,22 @@ UNDERPAID_UNTIL = 12 * 2001 + 7
 """August 2001: months before it were paid with the increase of December 1999 as first computed (P.L. 106-554)."""
 
 
+def before_increases(w: Workers, basis: Basis, p: Any, r: Rounding) -> tuple[jax.Array, jax.Array]:
+    """Average indexed monthly earnings and the primary insurance amount from them, each [workers], $/month.
+
+    A pension from work that is not covered lowers the amount.
+    """
+    aime = average_indexed_monthly_earnings(w, basis, p, r)
+    more = credit_beyond(w, basis, p, r)
+    first = by_formula(aime, basis.eligible, p, r, more)
+    if w.pension is not None:
+        modified = by_formula(aime, basis.eligible, p, r, more, windfall_factor(w, basis, p))
+        first = without_windfall(first, modified, w, p, r)
+    return aime, at_least(first, w, basis, p, r)
+
+
 def by_formula(
-    aime: jax.Array, eligible: jax.Array, p: Any, r: Rounding, first_factor: jax.Array | None = None
+    aime: jax.Array, eligible: jax.Array, p: Any, r: Rounding, more: Any = 0.0, first_factor: jax.Array | None = None
 ) -> jax.Array:
     """Primary insurance amount before increases [workers], $/month (42 USC 415(a)(1)(A)).
 
@@ -31,11 +46,12 @@ def by_formula(
         eligible: year whose bend points and factors apply [workers].
         p: the law.
         r: rounding.
+        more: what a reform adds before rounding [workers].
         first_factor: in place of the first of the factors [workers]; None for the law's own.
     """
-    factors = at(p.pia.factors, eligible)
+    points, factors = (at(s, eligible) for s in formula(p))
     factors = factors if first_factor is None else factors.at[:, 0].set(first_factor)
-    amount = _pieces(aime, at(p.pia.bend_points, eligible), factors)
+    amount = _pieces(aime, points, factors) + more
     return r.towards(amount, at(p.rounding.pia, eligible), at(p.rounding.pia_down, eligible))
 
 
@@ -74,9 +90,14 @@ def with_increases(
             raised = raised.at[1].set(jnp.where(down > 0.5, raised[1], higher_of(raised[1], least)))
         return jnp.where(applies, raised, amount), None
 
-    series = (years, p.cola.percent, p.cola.month, p.cola.underpaid, p.rounding.pia, p.rounding.increase_down)
+    series = (years, increases(p), p.cola.month, p.cola.underpaid, p.rounding.pia, p.rounding.increase_down)
     first = FIRST_INCREASE - FIRST_YEAR
     return jax.lax.scan(increase, amount, jax.tree.map(lambda s: s[first : len(years)], series))[0]
+
+
+def increases(p: Any) -> jax.Array:
+    """Rates of cost-of-living increases by year [years from 1937]; reforms may add to those by prices."""
+    return jnp.asarray(p.cola.percent) + p.cola.added
 
 
 def _growth(since: jax.Array, as_of: jax.Array, p: Any) -> jax.Array:
@@ -90,7 +111,8 @@ def _growth(since: jax.Array, as_of: jax.Array, p: Any) -> jax.Array:
     due = as_of % 12 + 1 >= at(p.cola.month, this)
     after = jnp.where(due, this + 1, this)
     after = jnp.where(after > since, after, since)
-    paid, first_paid = level(p.cola.percent), level(p.cola.percent - p.cola.underpaid)
+    rates = increases(p)
+    paid, first_paid = level(rates), level(rates - p.cola.underpaid)
     early = as_of < UNDERPAID_UNTIL
     return jnp.where(early, at(first_paid, after) / at(first_paid, since), at(paid, after) / at(paid, since))
 
@@ -140,11 +162,7 @@ def amounts(w: Workers, basis: Basis, p: Any, r: Rounding) -> Amounts:
     increase, but not the special minimum. The family maximum of the disabled holds until full retirement age.
     """
     eligible = basis.eligible
-    aime = average_indexed_monthly_earnings(w, basis, p, r)
-    first = by_formula(aime, eligible, p, r)
-    if w.pension is not None:
-        modified = by_formula(aime, eligible, p, r, windfall_factor(w, basis, p))
-        first = without_windfall(first, modified, w, p, r)
+    aime, first = before_increases(w, basis, p, r)
     is_disabled = (w.kind == DISABILITY) & (w.as_of < full_retirement_month(w.born, p))
     family = family_maximum(first, aime, eligible, is_disabled, p, r)
     both = with_increases(jnp.stack([first, family]), eligible, w.as_of, p, r)

@@ -19,7 +19,7 @@ from jaxsim.dynamic.oasdi.careers import Workers, at, year
 from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_earnings, last_tested_month
 from jaxsim.dynamic.oasdi.insured import fully_insured
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
-from jaxsim.dynamic.oasdi.pia import best_amounts
+from jaxsim.dynamic.oasdi.pia import best_amounts, increases
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import before_dollars
 
@@ -59,6 +59,7 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
     r = Rounding(exact)
     p = p.replace({"cola.underpaid": jnp.zeros_like(p.cola.underpaid)})
     first = attains_62(w)
+    pension = w.pension is not None  # whose effect ends with 2023
     last = w.earnings.shape[1] - 1
 
     def of_year(december: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -71,7 +72,7 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
             found = best_amounts(w._replace(as_of=12 * this), p, r)
             return jnp.stack([found.pia, found.regular])
 
-        january = jax.lax.cond((k == 0) | jnp.any(worked), again, lambda: december)
+        january = jax.lax.cond((k == 0) | pension | jnp.any(worked), again, lambda: december)
         after = _increased(january, this, p, r)
         return after, jnp.stack([january, after])
 
@@ -84,7 +85,7 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
 
 def _increased(amounts: jax.Array, of_year: jax.Array, p: Any, r: Rounding) -> jax.Array:
     """Amounts [2, workers] with the increase of a year; after the law's last year its rate goes on."""
-    rate, unit, down = (at(s, of_year) for s in (p.cola.percent, p.rounding.pia, p.rounding.increase_down))
+    rate, unit, down = (at(s, of_year) for s in (increases(p), p.rounding.pia, p.rounding.increase_down))
     return jnp.where(rate > 0, r.towards(amounts * (1.0 + rate), unit, down), amounts)
 
 

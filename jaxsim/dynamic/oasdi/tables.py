@@ -23,6 +23,11 @@ ASSUMED = {"awi": 1.0, "cola_pct": 0.01, "base_oasdi": 1.0, "base_old_law": 1.0,
 """Columns of assumptions, and their unit in that of the law."""
 
 
+def told(month: Any) -> str:
+    """A month as YYYY-MM."""
+    return f"{month // 12}-{month % 12 + 1:02d}"
+
+
 class Table(Reading):
     """A table whose columns are handed out checked.
 
@@ -153,6 +158,35 @@ def read_earnings(source: Any, ids: np.ndarray, w: Workers, p: Any, last: int) -
         t.deny(twice, "year", "{} stands twice for worker {}", "Add the amounts up.", year, _Of(ids, row))
     kept = year <= last
     found[row[kept], year[kept] - FIRST_YEAR] = paid[kept]
+    return found
+
+
+def read_care(source: Any, ids: np.ndarray, w: Workers, p: Any, last: int) -> Any:
+    """1 in years of care that a reform credits, 0 in others [workers, years from 1937].
+
+    Args:
+        source: table with id and year.
+        ids: of the workers.
+        w: the workers.
+        p: the law.
+        last: last year that is needed.
+
+    Raises:
+        InputError: an unknown id, a year twice, before birth, after death or in a year that the law does not have.
+    """
+    t = Table(source, "care")
+    t.require(("id", "year"))
+    row, year, end = t.rows_of(ids), t.whole("year"), last_year(p)
+    outside = f"{{}} is outside {FIRST_YEAR} to {end}, the years of the law"
+    t.deny((year < FIRST_YEAR) | (year > end), "year", outside, "Leave the row out.", year)
+    born, died = (np.asarray(month)[row] // 12 for month in (w.born, w.death))
+    t.deny(year < born, "year", "{} is before the birth of worker {}", "Check id and year.", year, _Of(ids, row))
+    t.deny(year > died, "year", "{} is after the death of worker {}", "Check id and year.", year, _Of(ids, row))
+    twice = pd.Series(row * 10_000 + year).duplicated().to_numpy()
+    t.deny(twice, "year", "{} stands twice for worker {}", "Keep one row.", year, _Of(ids, row))
+    found = np.zeros((len(ids), last - FIRST_YEAR + 1), np.int64)
+    kept = year <= last
+    found[row[kept], year[kept] - FIRST_YEAR] = 1
     return found
 
 

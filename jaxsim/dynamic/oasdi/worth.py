@@ -18,6 +18,7 @@ from jaxsim.dynamic.oasdi.careers import Workers, at, year, years_of
 from jaxsim.dynamic.oasdi.computation import taxable
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.mortality import Mortality, alive
+from jaxsim.dynamic.oasdi.options import beyond_maximum
 from jaxsim.dynamic.oasdi.retirement import YEARS, Retirement, by_month, in_spans, paid, retirement
 from jaxsim.dynamic.oasdi.worker import worker_benefits
 from jaxsim.numerics import safe_div
@@ -119,7 +120,7 @@ def _months(w: Workers) -> jax.Array:
 
 def _contributions(v: Valuation, w: Workers, p: Any) -> tuple[jax.Array, jax.Array]:
     """Contributions of every year, $, and the month that stands for it, each [years, workers]."""
-    paid_in = taxable(w, p) * v.contribution_rate[: w.earnings.shape[1], None]
+    paid_in = (taxable(w, p) + beyond_maximum(w, p)) * v.contribution_rate[: w.earnings.shape[1], None]
     return paid_in, jnp.broadcast_to(12 * years_of(w) + 6, paid_in.shape).astype(w.born.dtype)
 
 
