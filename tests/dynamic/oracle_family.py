@@ -116,12 +116,13 @@ def age_reduction(member: Mapping[str, Any], law: Law) -> tuple[int, Fraction]:
 def pension_offset(member: Mapping[str, Any], as_of: int) -> Fraction:
     """402(k)(5)(A): two thirds of the pension, up to the dime, off benefits of (b), (c), (e) to (g) until 2023.
 
-    All of it for those eligible for the pension before July 1983 (P.L. 98-21, section 337), taken by year.
+    All of it before December 1984 for those eligible for the pension before July 1983, taken by year (404.408a(d)).
     """
     pension, since = member.get("pension"), member.get("pension_from") or member["entitlement"]
     if pension is None or member["relation"] in ("child", "parent") or not month_of(since) <= as_of < 2024 * 12:
         return Fraction(0)
-    return dime_up(exact(pension) * (Fraction(2, 3) if since[0] >= 1983 else 1))
+    partly = since[0] >= 1983 or as_of >= 1984 * 12 + 11
+    return dime_up(exact(pension) * (Fraction(2, 3) if partly else 1))
 
 
 def share(originals: Sequence[Fraction], room: Fraction) -> list[Fraction]:

@@ -8,11 +8,13 @@ from math import floor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxsim as js
 from jaxsim.dynamic.oasdi.earnings_test import deductions, work_deductions
+from jaxsim.dynamic.oasdi.retirement import paid, retirement
 from jaxsim.dynamic.oasdi.worker import worker_benefits
 
 from . import oracle
@@ -46,6 +48,24 @@ CASES = [
     worker(before(2022) | {2023: 200_000.0}, (2023, 1)),  # loses every month of the year of full retirement age
     worker(before(2025), (2023, 12)),  # not tested
 ]
+
+
+def test_months_without_work_in_the_first_year_are_not_charged() -> None:
+    """Born in June 1957, at work until the end of August 2021, when the claim begins."""
+    case = worker(before(2020) | {2021: 80_000.0, 2022: 25_000.0}, (2021, 9))
+    w = as_workers([case])
+    known = w._replace(retired=jnp.asarray([12 * 2021 + 8], jnp.int32))
+    without, found = (jax.jit(work_deductions)(x, law()) for x in (w, known))
+    assert without.withheld[0, 0] > 0
+    assert found.withheld[0, 0] == 0
+    assert found.withheld[1, 0] == without.withheld[1, 0] > 0  # there is one such year
+    later = w._replace(retired=jnp.asarray([12 * 2022 + 8], jnp.int32))
+    assert jax.jit(work_deductions)(later, law()).withheld[0, 0] == without.withheld[0, 0]
+    of = jax.jit(retirement)(w, law())
+    months = np.asarray(of.month)[:108, 0]
+    charged = np.asarray(paid(of, w, law(), earnings_test=False) - paid(of, known, law()))[:108, 0]
+    assert charged[(months >= 12 * 2021) & (months < 12 * 2022)].sum() == 0
+    assert charged[(months >= 12 * 2022) & (months < 12 * 2023)].sum() > 0
 
 
 def by_hand(case: Case) -> tuple[dict[int, float], int]:

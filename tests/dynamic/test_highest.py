@@ -47,9 +47,12 @@ def test_the_highest_years_add_up_as_sorted(dtype: str, count: int) -> None:
     share = np.asarray(jax.jit(share_counted)(jnp.asarray(amounts), jnp.asarray(number)), float)
     found = np.rint(amounts.astype(float) * 100) * share
     np.testing.assert_allclose(found.sum(axis=0), highest(amounts, number), rtol=1e-6 if dtype == "float32" else 1e-14)
-    assert ((share >= 0) & (share <= 1) & (share[amounts <= 0] == 0).all()).all()
-    counted = np.minimum(number, (amounts > 0).sum(axis=0))
-    np.testing.assert_allclose(share.sum(axis=0), counted, rtol=1e-6)
+    assert ((share >= 0) & (share <= 1)).all()
+    assert (share[amounts < 0] == 0).all()
+    paid, few = amounts > 0, (amounts > 0).sum(axis=0) < number
+    np.testing.assert_allclose((share * paid).sum(axis=0), np.minimum(number, paid.sum(axis=0)), rtol=1e-6)
+    assert (share[(amounts == 0) & few] == 1).all()  # one more year of work would count
+    assert (share[(amounts == 0) & ~few] == 0).all()
 
 
 def test_the_number_of_years_is_each_workers_own(dtype: str) -> None:

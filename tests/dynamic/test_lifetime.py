@@ -179,6 +179,12 @@ def test_internal_rate_of_a_loan() -> None:
     assert slope == pytest.approx(0.5 / 1.1 / 100, rel=1e-9)
 
 
+def test_rates_out_of_bounds_are_none() -> None:
+    years = jnp.asarray([[-1.0, 0.0], [3.0, 1.0]])
+    flows = jnp.asarray([[-100.0, -1.0], [1.0, 50.0]])  # true rates of -68 and 4900 percent
+    assert np.isnan(internal_rate(flows, years)).all()
+
+
 def test_derivatives_equal_central_differences() -> None:
     w = workers()
     w = jax.tree.map(lambda x: x[:5], w)
@@ -305,6 +311,53 @@ def test_tables() -> None:
     pd.testing.assert_frame_equal(alone.workers, found.workers.iloc[1:2].reset_index(drop=True))
 
 
+def test_company_changes_nothing() -> None:
+    """Who works at the same age as others of a block gets what they would get alone, also after the law's last year."""
+    people = pd.DataFrame({"id": range(3), "sex": "male", "birth_date": ["1963-05-20", "2029-05-20", "1990-05-20"]})
+    until = {0: 2039, 1: 2090, 2: 2051}
+    earnings = pd.concat(
+        [pd.DataFrame({"id": k, "year": range(last - 40, last + 1), "earnings": 90_000.0}) for k, last in until.items()]
+    )
+    together = lifetime(people, earnings)
+    for k in range(3):
+        alone = lifetime(people.iloc[[k]], earnings[earnings["id"] == k])
+        pd.testing.assert_frame_equal(alone.workers, together.workers.iloc[[k]].reset_index(drop=True), rtol=1e-12)
+
+
+def test_years_of_care_after_the_last_earnings_count() -> None:
+    people, earnings = tables()
+    people, earnings = people.iloc[1:2], earnings[(earnings["id"] == "b") & (earnings["year"] < 2012)]
+    law = js.Reform({"ssa.oasdi.caregiver.credit_share": {2022: 0.5}}).apply(js.load_law())
+    care = pd.DataFrame({"id": "b", "year": range(2023, 2028)})
+    plain, credited = (lifetime(people, earnings, law, care=of).workers["best_benefits"][0] for of in (None, care))
+    assert credited > 1.02 * plain
+
+
+def test_prices_follow_the_increases_assumed() -> None:
+    people, earnings = tables()
+    paths = {rate: pd.DataFrame({"year": range(2026, 2091), "cola_pct": rate}) for rate in (2.0, 5.0)}
+    low, high = (lifetime(people, earnings, assumptions=a).workers["best_benefits"][0] for a in paths.values())
+    assert high == pytest.approx(low, rel=0.03)  # but for prices between January and December, and bend points
+
+
+@pytest.mark.parametrize("name", ["earliest_age.worker", "delayed_credit.last_age", "cola.month"])
+def test_laws_that_lifetimes_do_not_cover_are_refused(name: str) -> None:
+    value = {"cola.month": 6}.get(name, 864)
+    law = js.Reform({f"ssa.oasdi.{name}": {2030: value}}).apply(js.load_law())
+    with pytest.raises(InputError, match=f"ssa.oasdi.{name}: lifetimes cover"):
+        lifetime(*tables(), law=law)
+
+
+def test_not_insured_at_the_claim_but_later() -> None:
+    people, _ = tables()
+    people = people.iloc[:1].assign(entitlement="2026-05")
+    earnings = pd.DataFrame({"id": "a", "year": range(2019, 2032), "earnings": 50_000.0})
+    found = lifetime(people, earnings).workers.iloc[0]
+    assert found["claim"] == ""
+    assert found["benefits"] == 0
+    assert found["best"] >= "2028-10"  # forty quarters
+
+
 def test_rates_ages_and_shares_are_heard() -> None:
     people, earnings = tables()
     usual = lifetime(people, earnings)
@@ -325,6 +378,9 @@ def test_smooth_lifetimes_in_single_precision() -> None:
     exact = lifetime(*tables()).workers
     double = lifetime(*tables(), exact=False).workers
     single = lifetime(*tables(), exact=False, precision="float32").workers
+    short = pd.DataFrame({"age": range(90), "qx": 0.02})
+    ends = [lifetime(*tables(), exact=False, mortality=short, precision=p).workers for p in ("float32", "float64")]
+    np.testing.assert_allclose(ends[0]["best_benefits"], ends[1]["best_benefits"], rtol=1e-4)
     np.testing.assert_allclose(single["best_benefits"], double["best_benefits"], rtol=1e-4)
     np.testing.assert_allclose(double["best_benefits"], exact["best_benefits"], rtol=1e-3)
 
@@ -334,9 +390,10 @@ def test_smooth_lifetimes_in_single_precision() -> None:
     [
         ({"sex": ["female", "male", "x"]}, "'x' is not one of male, female"),
         ({"id": ["a", "b", "b"]}, "b stands twice"),
-        ({"birth_date": ["1920-03-15", "1962-03-15", "1970-07-02"]}, "62 in 1982, before 1983"),
-        ({"birth_date": ["1962-03-15", "2040-03-15", "1970-07-02"]}, "62 in 2102, after 2100"),
+        ({"birth_date": ["1920-03-15", "1962-03-15", "1970-07-02"]}, "62 in 1982, before 1997"),
+        ({"birth_date": ["1962-03-15", "2031-03-15", "1970-07-02"]}, "70 in 2101, after 2100"),
         ({"entitlement": ["2024-03", "", ""]}, "2024-03 is before 2024-04, the first month"),
+        ({"retired": ["1960-04", "", ""]}, "'retired': 1960-04 is before the birth_date"),
         ({"entitlement": ["2032-04", "", ""]}, "2032-04 is after 70"),
     ],
 )
@@ -349,12 +406,17 @@ def test_workers_that_cannot_be_are_refused(change: dict[str, Any], message: str
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"funds": ("oasi", "trust")}, "give a tuple of oasi, di, hi"),
+        ({"funds": ("oasi", "hi")}, "give a tuple of oasi, di"),
+        ({"funds": ("oasi", "oasi")}, "give a tuple of oasi, di"),
+        ({"funds": None}, "give a tuple"),
         ({"funds": "oasi"}, "give a tuple"),
         ({"alive_at": 120}, "give an age in years, 0 to 100"),
         ({"discount": 2.3}, "write 0.02 for 2%"),
         ({"discount": "2%"}, "give a number, or a Series"),
-        ({"discount": pd.Series([0.02, None])}, "a rate for every year"),
+        ({"discount": pd.Series([0.02, None])}, "give a Series of rates by year"),
+        ({"discount": pd.Series([0.02, 0.03])}, "0 to 1 are no years"),
+        ({"discount": pd.Series([0.02], ["2020"])}, "give a Series of rates by year"),
+        ({"alive_at": "62"}, "give an age in years"),
         ({"block": 0}, "block"),
         ({"precision": "float32"}, "exact=False"),
     ],

@@ -199,7 +199,8 @@ def pia(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
 @jax.jit
 def indexing(w: Workers, eligible: jax.Array, p: Any) -> tuple[jax.Array, jax.Array]:
     """Indexed earnings and indexing factors [years, workers]."""
-    return indexed(w, eligible, p, EXACT), indexed(w._replace(earnings=w.earnings * 0 + 1), eligible, p, SMOOTH)
+    paid = taxable(w, p)
+    return indexed(paid, eligible, p, EXACT), indexed(paid * 0 + 1, eligible, p, SMOOTH)
 
 
 def aime(given: Given, wanted: Given, found: Any) -> dict[str, Any]:
@@ -277,7 +278,7 @@ def lowered(w: Workers, aime: jax.Array, p: Any) -> tuple[jax.Array, jax.Array]:
     basis = main_basis(w, p)
     factor = windfall_factor(w, basis, p)
     first = by_formula(aime, basis.eligible, p, SMOOTH)
-    modified = by_formula(aime, basis.eligible, p, SMOOTH, factor)
+    modified = by_formula(aime, basis.eligible, p, SMOOTH, first_factor=factor)
     return factor, first - without_windfall(first, modified, w, p, SMOOTH)
 
 

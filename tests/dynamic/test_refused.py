@@ -178,8 +178,13 @@ CELLS: list[tuple[tuple[str, int], dict[str, Any], str]] = [
     (("family", 2), {"married": "2020-12-03"}, "'married': 8 months before the death: a widow needs 9 in row 2"),
     (
         ("family", 0),
-        {"married": "1990-02-03", "divorced": "1999-12-03", "relation": "divorced_spouse"},
-        "'married': 118 months before the divorce: a divorced_spouse needs 120",
+        {"married": "1990-02-13", "divorced": "2000-02-03", "relation": "divorced_spouse"},
+        "'married': 119 months before the divorce: a divorced_spouse needs 120",
+    ),
+    (
+        ("family", 0),
+        {"married": "1990-02-13", "divorced": "2027-02-03", "relation": "divorced_spouse"},
+        "'divorced': 2027-02 is after as_of",
     ),
     (
         ("family", 2),

@@ -152,7 +152,11 @@ def law_by_year(law: Any, assumptions: Any) -> Parameters:
     indices = [replace(law[path], cells=_overlaid(law[path].cells, law[path].years, years, wages)) for path in INDICES]
     p = oasdi_law(law=law.with_leaves(indices, law.name))
     all_years = range(FIRST_YEAR, last_year(p) + 1)
-    return p.replace({SERIES[name]: _overlaid(p[SERIES[name]], all_years, years, v) for name, v in given.items()})
+    replaced = {SERIES[name]: _overlaid(p[SERIES[name]], all_years, years, v) for name, v in given.items()}
+    if "cola_pct" in given:  # prices grow by what benefits are raised for
+        growth = _overlaid(np.diff(p.price_index) / p.price_index[:-1], all_years[1:], years, given["cola_pct"])
+        replaced["price_index"] = p.price_index[0] * np.cumprod(np.append(1.0, 1.0 + growth))
+    return p.replace(replaced)
 
 
 def _overlaid(series: Any, of_years: Sequence[int], years: np.ndarray, values: np.ndarray) -> np.ndarray:

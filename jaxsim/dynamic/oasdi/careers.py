@@ -37,6 +37,7 @@ class Workers(NamedTuple):
         pension: from work that is not covered, in the first month of both it and the benefit, $/month; None for all.
         pension_from: month from which it is paid, `NEVER` without one; None where `pension` is.
         care_years: of the disabled, without earnings and with a child under three in the household; None for none.
+        retired: month from which the worker no longer works, for the earnings test by month; None where not known.
         care: 1 in years of care that a reform credits [workers, years from 1937]; None for none.
     """
 
@@ -53,6 +54,7 @@ class Workers(NamedTuple):
     pension: jax.Array | None = None
     pension_from: jax.Array | None = None
     care_years: jax.Array | None = None
+    retired: jax.Array | None = None
     care: jax.Array | None = None
 
 

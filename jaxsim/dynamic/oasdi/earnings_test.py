@@ -2,7 +2,8 @@
 
 Earnings above an exempt amount are charged, in part, against the benefits of the year, month by month from its first,
 until nothing is left to charge. From full retirement age on the months so lost, in full or in part, no longer reduce
-the benefit for age (42 USC 402(q)(7)). Left out is the first year's test by month (42 USC 403(f)(1)(E)).
+the benefit for age (42 USC 402(q)(7)). In one year, the first in which the worker no longer works, months without work
+are not charged whatever was earned before (42 USC 403(f)(1)(E)): where the month of retirement is known.
 """
 
 from __future__ import annotations
@@ -44,6 +45,17 @@ def last_tested_month(born: jax.Array, of_year: jax.Array, p: Any) -> jax.Array:
     """The month, full retirement age or earlier 70, from which a year's test no longer applies [...]."""
     exempt = attains(born, at(p.earnings_test.exempt_age, of_year).astype(born.dtype))
     return jnp.where(at(p.earnings_test.ends_at_full_age, of_year) > 0, full_retirement_month(born, p), exempt)
+
+
+def works(w: Workers, month: jax.Array) -> jax.Array:
+    """Whether months are charged though the worker may no longer work [..., workers] (42 USC 403(f)(1)(E)).
+
+    Not in the first year of entitlement in which work has ended, from the month of retirement on.
+    """
+    if w.retired is None:
+        return jnp.ones_like(month, bool)
+    without = jnp.where(w.retired > w.entitlement, w.retired, w.entitlement)
+    return (month < w.retired) | (year(month) != year(without))
 
 
 def excess_earnings(earnings: jax.Array, born: jax.Array, of_year: jax.Array, p: Any, r: Rounding) -> jax.Array:
@@ -114,6 +126,7 @@ def work_deductions(w: Workers, p: Any, exact: bool = True) -> WorkDeductions:
         end = last_tested_month(w.born, this, p)
         months = 12 * this + jnp.arange(12, dtype=this.dtype)[:, None]
         charged = entitled & (months >= w.entitlement) & (months < end) & (months <= w.as_of) & (months < w.death)
+        charged = charged & works(w, months)
 
         def benefit(month: jax.Array) -> jax.Array:
             found = worker_benefits(w._replace(as_of=month), p, exact)

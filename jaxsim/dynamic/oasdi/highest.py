@@ -25,7 +25,7 @@ def share_counted(amounts: jax.Array, number: jax.Array) -> jax.Array:
 
     Returns:
         [years, workers], 1 for years above the last that counts, 0 for those below, and for those equal to it the share
-        by which they add up to `number`. Years without an amount have 0.
+        by which they add up to `number`. Where fewer years have amounts, each of the others has 1: it would count.
     """
     units = whole_units(jax.lax.stop_gradient(amounts))
     number = number.astype(units.dtype)
@@ -34,7 +34,8 @@ def share_counted(amounts: jax.Array, number: jax.Array) -> jax.Array:
     left = number - jnp.sum(higher, axis=0, dtype=units.dtype)
     alike = jnp.sum(level, axis=0, dtype=units.dtype)
     share = left.astype(amounts.dtype) / jnp.where(alike > left, alike, jnp.where(left > 0, left, 1))
-    return jnp.where(higher, 1.0, jnp.where(level & (units > 0), share, 0.0))
+    share = jnp.where(units > 0, share, 1.0)
+    return jnp.where(higher, 1.0, jnp.where(level, share, 0.0))
 
 
 def whole_units(amounts: jax.Array) -> jax.Array:

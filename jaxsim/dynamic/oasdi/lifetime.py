@@ -33,8 +33,10 @@ from jaxsim.precision import precision as in_precision
 from jaxsim.progress import Progress
 
 REAL_RATE = 0.023
-FIRST_AT_62 = 1983
-"""Amounts of earlier years changed in June, not in December."""
+FIRST_AT_62, FIRST_TESTED = 1983, 1997
+"""Amounts of earlier years changed in June, not in December; until 1999 the earnings test went on to 70."""
+COVERED_AGES = (744, 840)
+"""Ages in months between which claims are worth looking at."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Lifetimes:
         workers: id, claim (month, as asked or the best), claim_age (years), benefit ($, the first month's before the
             earnings test), replacement_rate, contributions and benefits (present values, $ of the month of valuation),
             net (benefits less contributions), moneys_worth (benefits over contributions), internal_rate (real),
-            best (month whose claim has the highest present value), best_age, and best_benefits (that value). Without
-            insured status benefits are 0 and months empty.
+            best (month whose claim has the highest present value), best_age, and best_benefits (that value). Who is
+            not insured at the claim has no benefits there and an empty claim; who never is, an empty best month, too.
         by_age: present values of benefits, $, by id and age at the claim in months, 744 to 840; NaN before the first
             month that the law allows.
     """
@@ -91,7 +93,8 @@ def lifetime(
 
     Args:
         workers: table with id, sex (male, female), birth_date and perhaps entitlement, the month of the claim; an
-            empty cell takes the best one. A DataFrame or a CSV or Parquet file.
+            empty cell takes the best one. Perhaps retired, the month from which they no longer work: months without
+            work in the first such year are free from the earnings test. A DataFrame or a CSV or Parquet file.
         earnings: covered earnings before the taxable maximum, as for `benefits`; future ones, too.
         law: as for `benefits`.
         mortality: table of probabilities of death, or what `load_mortality` makes of it; None for the cohorts of the
@@ -99,9 +102,9 @@ def lifetime(
         discount: real rate of interest, one number or a Series by year, whose ends go on; the default is the trustees'
             ultimate real yield of the trust funds' bonds (reports of 2024 and 2025, table V.B2, intermediate).
         alive_at: age in years at which workers are known to be alive; the month of valuation.
-        assumptions: as for `benefits`.
+        assumptions: as for `benefits`; prices then grow by its increases.
         care: as for `benefits`.
-        funds: whose contributions count, of oasi, di and hi.
+        funds: whose contributions count, of oasi and di.
         employer: whether the employer's share of contributions counts.
         earnings_test: withhold benefits on account of earnings before full retirement age.
         exact: round as the statute does; without it amounts are smooth.
@@ -117,15 +120,16 @@ def lifetime(
         raise PrecisionError("statutory rounding needs float64: give precision='float64', or exact=False")
     whole_number("block", block, 1)
     p = law_by_year(law, assumptions)
-    unknown = [fund for fund in funds if fund not in FUNDS]
-    if unknown or not funds or isinstance(funds, str):
+    if not isinstance(funds, (tuple, list)) or not funds or {*funds} - {*FUNDS} or len({*funds}) < len(funds):
         raise InputError(f"funds={funds!r}: give a tuple of {', '.join(FUNDS)}")
-    if not 0 <= alive_at <= 100:
-        raise InputError(f"alive_at={alive_at}: give an age in years, 0 to 100")
-    ids, w, sex = _read_lives(workers, p)
-    w = w._replace(earnings=_trimmed(read_earnings(earnings, ids, w, p, last_year(p))))
-    if care is not None:
-        w = w._replace(care=read_care(care, ids, w, p, FIRST_YEAR + w.earnings.shape[1] - 1))
+    if not isinstance(alive_at, (int, float)) or not 0 <= alive_at <= 100:
+        raise InputError(f"alive_at={alive_at!r}: give an age in years, 0 to 100")
+    _check_law(p)
+    ids, w, sex = _read_lives(workers, p, FIRST_TESTED if earnings_test else FIRST_AT_62)
+    paid = read_earnings(earnings, ids, w, p, last_year(p))
+    of_care = None if care is None else read_care(care, ids, w, p, last_year(p))
+    years = _needed(paid if of_care is None else paid + of_care)
+    w = w._replace(earnings=paid[:, :years], care=None if of_care is None else of_care[:, :years])
     since = w.born + round(12 * alive_at)
     deaths = mortality if isinstance(mortality, Mortality) else load_mortality(mortality)
     rates: Any = (_real_rate(discount, p), np.asarray(contribution_rate(p, tuple(funds), employer)))
@@ -134,7 +138,20 @@ def lifetime(
     return _tables(ids, w, found, by_age)
 
 
-def _read_lives(source: Any, p: Parameters) -> tuple[np.ndarray, Workers, Any]:
+def _check_law(p: Parameters) -> None:
+    """Refuse reforms under which claims lie outside the ages looked at, or increases come in another month."""
+    near, low, high = FIRST_AT_62 - FIRST_YEAR, *COVERED_AGES
+    first = np.asarray(p.earliest_age.worker)[near:]
+    last = np.asarray(p.delayed_credit.last_age)[near + 8 :]  # by the year of attaining 70
+    if first.min() < low or first.max() > high:
+        raise InputError(f"ssa.oasdi.earliest_age.worker: lifetimes cover earliest ages from {low} to {high} months")
+    if last.max() > high:
+        raise InputError(f"ssa.oasdi.delayed_credit.last_age: lifetimes cover last ages up to {high} months")
+    if (np.asarray(p.cola.month)[near:] != 12).any():
+        raise InputError("ssa.oasdi.cola.month: lifetimes cover increases in December (12)")
+
+
+def _read_lives(source: Any, p: Parameters, first_at_62: int) -> tuple[np.ndarray, Workers, Any]:
     """Ids, workers still without earnings, and sexes."""
     t = Table(source, "workers")
     t.require(("id", "sex", "birth_date"))
@@ -145,9 +162,10 @@ def _read_lives(source: Any, p: Parameters) -> tuple[np.ndarray, Workers, Any]:
     born = birth - (day == 1)
     at_62 = (born + 744) // 12
     last = last_year(p)
-    t.deny(at_62 < FIRST_AT_62, "birth_date", f"62 in {{}}, before {FIRST_AT_62}: not covered", "Leave the worker out.",
-           at_62)  # fmt: skip
-    t.deny(at_62 > last, "birth_date", f"62 in {{}}, after {last}, the law's last year", "Leave the worker out.", at_62)
+    remedy = "Leave the worker out." if first_at_62 == FIRST_AT_62 else "Say earnings_test=False, or leave them out."
+    t.deny(at_62 < first_at_62, "birth_date", f"62 in {{}}, before {first_at_62}: not covered", remedy, at_62)
+    at_70 = (born + CLAIM_AGES[-1]) // 12
+    t.deny(at_70 > last, "birth_date", f"70 in {{}}, after {last}, the law's last year", "Leave the worker out.", at_70)
     first = born + np.asarray(p.earliest_age.worker)[np.clip(claim // 12, FIRST_YEAR, last) - FIRST_YEAR].astype(int)
     first = first + (day != 2)
     given = claim < NEVER
@@ -155,6 +173,9 @@ def _read_lives(source: Any, p: Parameters) -> tuple[np.ndarray, Workers, Any]:
            "Claim then or later.", claim, first, show=told)  # fmt: skip
     t.deny(given & (claim > born + CLAIM_AGES[-1]), "entitlement", "{} is after 70, when waiting gains no more",
            "Claim by then.", claim, show=told)  # fmt: skip
+    retired = t.dates("retired", month=True, empty=True)[0] if "retired" in t else None
+    if retired is not None:
+        t.deny(retired < born, "retired", "{} is before the birth_date", "Check both.", retired, show=told)
     one: Any = np.ones(t.rows, np.int64)
     w = Workers(
         born=born,
@@ -167,15 +188,16 @@ def _read_lives(source: Any, p: Parameters) -> tuple[np.ndarray, Workers, Any]:
         death=NEVER * one,
         quarters=-1.0 * one,
         earnings=NO_EARNINGS,
+        retired=retired,
     )
     return ids, w, sex
 
 
-def _trimmed(earnings: Any) -> Any:
-    """Earnings up to the end of the decade after which nobody earns anything."""
+def _needed(earnings: Any) -> int:
+    """Years up to the end of the decade after which nobody earns anything."""
     years = np.flatnonzero(earnings.any(axis=0))
     last = int(years[-1]) if len(years) else 0
-    return earnings[:, : min(earnings.shape[1], -(-(last + FIRST_YEAR) // 10) * 10 - FIRST_YEAR + 1)]
+    return min(earnings.shape[1], -(-(last + FIRST_YEAR) // 10) * 10 - FIRST_YEAR + 1)
 
 
 def _real_rate(discount: Any, p: Parameters) -> np.ndarray:
@@ -183,8 +205,11 @@ def _real_rate(discount: Any, p: Parameters) -> np.ndarray:
     years = np.arange(FIRST_YEAR, last_year(p) + 1)
     if isinstance(discount, pd.Series):
         known = discount.sort_index()
-        if not len(known) or known.index.has_duplicates or known.isna().any():
-            raise InputError("discount: give a rate for every year of the Series, and every year once")
+        numbers = pd.api.types.is_integer_dtype(known.index) and pd.api.types.is_numeric_dtype(known)
+        if not len(known) or not numbers or known.index.has_duplicates or known.isna().any():
+            raise InputError("discount: give a Series of rates by year, a whole number, every year once")
+        if known.index[0] < 1900 or known.index[-1] > 2300:
+            raise InputError(f"discount: {known.index[0]} to {known.index[-1]} are no years: index the Series by year")
         found = np.interp(years, known.index.to_numpy(float), known.to_numpy(float))
     elif isinstance(discount, (int, float, np.number)):
         found = np.full(len(years), float(discount))
@@ -233,23 +258,23 @@ def _in_blocks(
     return value, by_age.T
 
 
-def _tables(ids: np.ndarray, w: Workers, found: LifetimeValue, by_age: np.ndarray) -> Lifetimes:
+def _tables(ids: np.ndarray, w: Workers, found: Any, by_age: np.ndarray) -> Lifetimes:
     ages = np.array(CLAIM_AGES)
-    insured = np.nan_to_num(by_age).max(axis=1) > 0
+    insured, at_claim = np.nan_to_num(by_age).max(axis=1) > 0, found.benefits > 0
     best = ages[np.nanargmax(by_age, axis=1)]
     claim = np.where(w.entitlement < NEVER, w.entitlement, w.born + best)
 
-    def months(at: np.ndarray) -> list[str]:
-        return [told(month) if known else "" for month, known in zip(at, insured, strict=True)]
+    def months(at: np.ndarray, known: np.ndarray) -> list[str]:
+        return [told(month) if is_known else "" for month, is_known in zip(at, known, strict=True)]
 
-    def years(at: np.ndarray) -> np.ndarray:
-        return np.where(insured, at / 12, np.nan)
+    def years(at: np.ndarray, known: np.ndarray) -> np.ndarray:
+        return np.where(known, at / 12, np.nan)
 
     table = pd.DataFrame(
         {
             "id": ids,
-            "claim": months(claim),
-            "claim_age": years(claim - w.born),
+            "claim": months(claim, at_claim),
+            "claim_age": years(claim - w.born, at_claim),
             "benefit": found.benefit,
             "replacement_rate": found.replacement_rate,
             "contributions": found.contributions,
@@ -258,8 +283,8 @@ def _tables(ids: np.ndarray, w: Workers, found: LifetimeValue, by_age: np.ndarra
             "moneys_worth": np.divide(found.benefits, found.contributions, out=np.full(len(ids), np.nan),
                                       where=found.contributions > 0),
             "internal_rate": found.internal_rate,
-            "best": months(w.born + best),
-            "best_age": years(best),
+            "best": months(w.born + best, insured),
+            "best_age": years(best, insured),
             "best_benefits": np.nanmax(by_age, axis=1),
         }
     )  # fmt: skip

@@ -48,7 +48,7 @@ def check_marriages(
         if "divorced" in t:
             t.deny(~t.blank("divorced"), "divorced", "a divorce without the column married", "Give both dates.")
         return
-    married, divorced = t.dates("married", empty=True)[0], t.dates("divorced", empty=True)[0]
+    (married, day), (divorced, last_day) = t.dates("married", empty=True), t.dates("divorced", empty=True)
     given, ended = married < NEVER, divorced < NEVER
     death = w.death[row]
     apart = (relation == DIVORCED_SPOUSE) | (relation == DIVORCED_WIDOW)
@@ -64,22 +64,25 @@ def check_marriages(
     deny(given & (married > death), "married", "{} is after the death of the worker", both, married)
     deny(given & (divorced < married), "divorced", "{} is before the marriage in {}", both, divorced, married)
     deny(given & apart & ~ended, "divorced", "missing for a {}", "Give the date, or another relation.", words)
+    deny(apart & ended & (divorced > w.as_of[row]), "divorced", "{} is after as_of", both, divorced)
     deny(ended & ~apart, "divorced", "{} for a {}", "Say divorced_spouse or divorced_widow.", divorced, words)
     deny(apart & ended & (divorced > death), "divorced", "{} is after the death of the worker", both, divorced)
     deny(given & ~apart & (death == NEVER) & (married > entitlement), "entitlement", "{} is before the marriage in {}",
          both, entitlement, married)  # fmt: skip
 
     law = p.auxiliary.marriage_months
-    for codes, needed, at, until, what in (
-        ((SPOUSE,), law.spouse, entitlement, entitlement, "the claim"),
-        ((WIDOW, DISABLED_WIDOW), law.widow, death, death, "the death"),
-        ((DIVORCED_SPOUSE, DIVORCED_WIDOW), law.divorced, entitlement, divorced, "the divorce"),
+    last_of_month = np.full(t.rows, 31)  # of the claim and the death only the months are known here
+    for codes, needed, at, until, of_month, what in (
+        ((SPOUSE,), law.spouse, entitlement, entitlement, last_of_month, "the claim"),
+        ((WIDOW, DISABLED_WIDOW), law.widow, death, death, last_of_month, "the death"),
+        ((DIVORCED_SPOUSE, DIVORCED_WIDOW), law.divorced, entitlement, divorced, last_day, "the divorce"),
     ):
         of_year = np.clip(at // 12 - FIRST_YEAR, 0, len(needed) - 1)
         least = np.asarray(needed)[of_year].astype(np.int64)
-        short = given & np.isin(relation, codes) & (until - married < least)
+        months = until - married - (of_month < day)
+        short = given & np.isin(relation, codes) & (months < least)
         t.deny(short, "married", f"{{}} months before {what}: a {{}} needs {{}}",
-               "Leave the row out, or the dates if an exception applies.", until - married, words, least)  # fmt: skip
+               "Leave the row out, or the dates if an exception applies.", months, words, least)  # fmt: skip
     lasting = given & np.isin(relation, (SPOUSE, SPOUSE_WITH_CHILD, WIDOW, DISABLED_WIDOW, PARENT_WITH_CHILD))
     _check_overlap(t, row, own, married, np.where(ended, divorced, np.where(lasting, death, NEVER)), given)
 

@@ -16,8 +16,8 @@ from jaxsim.dynamic.oasdi.tables import Table
 
 SEXES = ("male", "female")
 COHORTS = FACTS / "cohort_mortality.parquet"
-CERTAIN = 1.0 - 1e-9
-"""Death that is certain leaves one in a billion alive, so that logarithms stay finite."""
+CERTAIN = 1.0 - 1e-6
+"""Death that is certain leaves one in a million alive, so that logarithms stay finite in float32, too."""
 
 
 class Mortality(NamedTuple):
@@ -114,4 +114,4 @@ def alive(m: Mortality, sex: jax.Array, born: jax.Array, since: jax.Array, month
         return before + within * (age - 12 * whole) / 12.0
 
     change = log_share(month) - log_share(since[None])[0]
-    return jnp.where(month > since, jnp.exp(change), 1.0)
+    return jnp.exp(jnp.where(month > since, change, 0.0))

@@ -68,8 +68,10 @@ def at_least(first: jax.Array, w: Workers, basis: Basis, p: Any, r: Rounding) ->
     def raised() -> jax.Array:
         whole = quarters_by_year(taxable(w, p), p) > OF_YEAR - 0.5
         years = jnp.sum(whole & is_base_year(basis, years_of(w), p), axis=0).astype(first.dtype)
-        start = at(rule.first_years, basis.eligible)
-        share = safe_div(relu(years - start), at(rule.full_years, basis.eligible) - start)
+        start, full = at(rule.first_years, basis.eligible), at(rule.full_years, basis.eligible)
+        share = jnp.where(
+            full > start, safe_div(relu(years - start), full - start), (years >= full).astype(first.dtype)
+        )
         wages = at(p.wage_index, basis.eligible - LAG) / 12.0
         least = at(rule.share, basis.eligible) * wages * lower_of(share, jnp.ones_like(share))
         return higher_of(first, r.down(least, at(p.rounding.pia, basis.eligible)))

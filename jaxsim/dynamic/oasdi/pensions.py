@@ -22,6 +22,8 @@ FIRST_ELIGIBLE = 1986
 """Workers eligible earlier keep the ordinary formula (42 USC 415(a)(7)(A))."""
 EXEMPT_YEARS = 30
 """Years of coverage with which the ordinary formula holds (42 USC 415(a)(7)(D))."""
+TWO_THIRDS_FOR_ALL = 12 * 1984 + 11
+"""December 1984 (P.L. 98-617)."""
 PHASED_IN = 1990
 """Year of eligibility from which the lowest factor holds in full; years of coverage raise it from there for all."""
 
@@ -73,15 +75,17 @@ def without_windfall(first: jax.Array, modified: jax.Array, w: Workers, p: Any, 
 def pension_offset(pension: Any, pension_from: Any, as_of: jax.Array, p: Any, r: Rounding) -> jax.Array:
     """What a government pension takes off a spouse's or survivor's benefit [members], $/month, up to the next dime.
 
-    Two thirds of the pension of the month (42 USC 402(k)(5)(A)).
+    Two thirds of the pension of the month; all of it for months before December 1984 of those eligible for the pension
+    before July 1983 (42 USC 402(k)(5)(A), 20 CFR 404.408a(d)).
 
     Args:
         pension: of the month asked for [members], $/month.
-        pension_from: month from which it is paid, by whose year the share goes [members].
+        pension_from: month from which it is paid [members].
         as_of: month asked for [members].
         p: the law.
         r: rounding.
     """
     of = year(as_of)
-    offset = r.towards(at(p.gpo.share, year(pension_from)) * pension, at(p.rounding.pia, of), jnp.zeros_like(pension))
+    by = jnp.where(as_of >= TWO_THIRDS_FOR_ALL, of, year(pension_from))
+    offset = r.towards(at(p.gpo.share, by) * pension, at(p.rounding.pia, of), jnp.zeros_like(pension))
     return jnp.where((at(p.gpo.in_force, of) > 0) & (pension_from <= as_of), offset, 0.0)

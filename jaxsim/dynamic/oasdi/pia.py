@@ -96,8 +96,8 @@ def with_increases(
 
 
 def increases(p: Any) -> jax.Array:
-    """Rates of cost-of-living increases by year [years from 1937]; reforms may add to those by prices."""
-    return jnp.asarray(p.cola.percent) + p.cola.added
+    """Rates of cost-of-living increases by year [years from 1937]; reforms may add to those by prices, down to 0."""
+    return relu(jnp.asarray(p.cola.percent) + p.cola.added)
 
 
 def _growth(since: jax.Array, as_of: jax.Array, p: Any) -> jax.Array:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxsim.dynamic.oasdi.age import adjusted_months, full_retirement_month, worker_factor, worker_months
 from jaxsim.dynamic.oasdi.basis import attains_62
 from jaxsim.dynamic.oasdi.careers import Workers, at, year
-from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_earnings, last_tested_month
+from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_earnings, last_tested_month, works
 from jaxsim.dynamic.oasdi.insured import fully_insured
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.pia import best_amounts, increases
@@ -27,6 +27,8 @@ BY_MONTH = 9
 """Calendar years, from that of attaining 62 to that of attaining 70, whose months stand by themselves."""
 YEARS = 59
 """Calendar years from that of attaining 62 to that of attaining 120."""
+LAST_PENSION = 2024
+"""Year in which amounts are computed again without regard to pensions (P.L. 118-273)."""
 SPANS = 12 * BY_MONTH + 2 * (YEARS - BY_MONTH)
 
 
@@ -51,32 +53,35 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
     (P.L. 106-554).
 
     Args:
-        w: workers without a disability, who attain 62 after 1982, when increases took effect in December; the months
-            of their claims are not read.
+        w: workers without a disability, who attain 62 after 1982, when increases took effect in December (with the
+            earnings test after 1996, since when it ends at full retirement age within the years tested); the months of
+            their claims are not read.
         p: the law by year, see `oasdi_law`.
         exact: round as the statute does.
     """
     r = Rounding(exact)
     p = p.replace({"cola.underpaid": jnp.zeros_like(p.cola.underpaid)})
     first = attains_62(w)
-    pension = w.pension is not None  # whose effect ends with 2023
-    last = w.earnings.shape[1] - 1
+    earned = w.earnings if w.care is None else w.earnings + w.care
+    last = earned.shape[1] - 1
 
     def of_year(december: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         this = first + k.astype(first.dtype)
         place = jnp.clip(this - 1 - FIRST_YEAR, 0, last)
-        earned = jnp.take_along_axis(w.earnings, place[:, None], axis=1)[:, 0]
-        worked = (earned > 0) & (this - 1 - FIRST_YEAR <= last)
+        before = jnp.take_along_axis(earned, place[:, None], axis=1)[:, 0]
+        anew = (k == 0) | ((before > 0) & (this - 1 - FIRST_YEAR <= last))
+        if w.pension is not None:
+            anew = anew | (this <= LAST_PENSION)
 
         def again() -> jax.Array:
             found = best_amounts(w._replace(as_of=12 * this), p, r)
-            return jnp.stack([found.pia, found.regular])
+            return jnp.where(anew, jnp.stack([found.pia, found.regular]), december)
 
-        january = jax.lax.cond((k == 0) | pension | jnp.any(worked), again, lambda: december)
+        january = jax.lax.cond(jnp.any(anew), again, lambda: december)
         after = _increased(january, this, p, r)
         return after, jnp.stack([january, after])
 
-    kind = jnp.result_type(float)
+    kind = jnp.result_type(jnp.asarray(w.earnings), jnp.asarray(p.pia.factors))
     amounts = jax.lax.scan(of_year, jnp.zeros((2, len(w.born)), kind), jnp.arange(YEARS))[1]  # [years, 2, 2, workers]
     january = 12 * first
     month = january + jnp.arange(12 * YEARS, dtype=january.dtype)[:, None]
@@ -127,8 +132,8 @@ def paid(of: Retirement, w: Workers, p: Any, exact: bool = True, earnings_test: 
         earnings_test: withhold benefits on account of earnings, and give the months back at full retirement age.
 
     Returns:
-        0 before the claim and for workers who are not insured at it. Claims before the first month that the law
-        allows are not refused here, see `first_month`.
+        0 before the claim and for workers who are not insured at it. Claims from the year of attaining 62 to that of
+        attaining 70 are covered; those before the first month that the law allows are not refused, see `first_month`.
     """
     r = Rounding(exact)
     of_year = year(of.month)
@@ -154,7 +159,7 @@ def _withheld(amount: jax.Array, month: jax.Array, w: Workers, p: Any, r: Roundi
     month, amount = (x[: 12 * BY_MONTH].reshape(near) for x in (month, amount))
     this = year(month[:, 0])
     end = last_tested_month(w.born, this, p)
-    charged = jnp.where(month < end[:, None], amount, 0.0)
+    charged = jnp.where((month < end[:, None]) & works(w, month), amount, 0.0)
     place = jnp.clip(this - FIRST_YEAR, 0, w.earnings.shape[1] - 1)
     earned = jnp.take_along_axis(w.earnings.T, place, axis=0)
     earned = jnp.where(this - FIRST_YEAR < w.earnings.shape[1], earned, 0.0)

@@ -25,7 +25,7 @@ from jaxsim.numerics import safe_div
 
 CLAIM_AGES = range(744, 841)
 """Ages in months at which old-age benefits can be claimed to some effect: 62 to 70."""
-FUNDS = ("oasi", "di", "hi")
+FUNDS = ("oasi", "di")
 LOWEST, HIGHEST = -0.5, 1.0
 """Bounds of internal rates of return."""
 HALVINGS = 40
@@ -56,7 +56,8 @@ class LifetimeValue(NamedTuple):
     Attributes:
         contributions: present value, $.
         benefits: present value, $.
-        internal_rate: the real rate at which benefits are worth the contributions; NaN without either.
+        internal_rate: the real rate at which benefits are worth the contributions; NaN without either, and outside of
+            -50 to 100 percent.
         replacement_rate: first monthly benefit over average indexed monthly earnings, these in wages of the year before
             the claim.
         benefit: first monthly benefit, before the earnings test, $ of that month.
@@ -194,7 +195,7 @@ def lifetime_values(
 
 
 def internal_rate(flows: jax.Array, years: jax.Array) -> jax.Array:
-    """Rate of interest at which flows are worth nothing [workers], between -50 and 100 percent.
+    """Rate of interest at which flows are worth nothing [workers]; NaN unless it lies between -50 and 100 percent.
 
     By bisection, and its derivative by the implicit function theorem: one step of Newton's method from the root.
 
@@ -215,4 +216,6 @@ def internal_rate(flows: jax.Array, years: jax.Array) -> jax.Array:
     low, high = jax.lax.fori_loop(0, HALVINGS, halve, (flat + LOWEST, flat + HIGHEST))
     root = jax.lax.stop_gradient((low + high) / 2)
     slope = jnp.sum(-years * flows * jnp.exp(-(years + 1) * jnp.log1p(root)), axis=0)
-    return root - worth(root) * safe_div(jnp.ones_like(root), jax.lax.stop_gradient(slope))
+    found = root - worth(root) * safe_div(jnp.ones_like(root), jax.lax.stop_gradient(slope))
+    inside = (worth(flat + LOWEST) > 0) & (worth(flat + HIGHEST) < 0)
+    return jnp.where(inside, found, jnp.nan)
