@@ -1,8 +1,9 @@
-"""Social Security: old-age benefits of a million full careers, and their gradient by every parameter of the law.
+"""Social Security: old-age benefits of a million full careers, their gradient by every parameter, and lifetimes.
 
     python benchmarks/oasdi.py
 
-Random careers from 21 to the claim, born 1930 to 1954, claimed from 62 to 70; the benefit of December 2025.
+Random careers from 21 to the claim, born 1930 to 1954, claimed from 62 to 70; the benefit of December 2025. Lifetimes:
+present values of contributions and of the benefits of all 97 months of claim, from 62 to 120, with the earnings test.
 Medians of three runs after compilation, one process; arrays are made before. Prints Markdown for BENCHMARKS.md.
 """
 
@@ -22,9 +23,22 @@ import numpy as np
 from speed import heading, row
 
 import jaxsim as js
-from jaxsim.dynamic.oasdi import NEVER, Workers, oasdi_law, worker_benefits
+from jaxsim.dynamic.oasdi import (
+    CLAIM_AGES,
+    NEVER,
+    Valuation,
+    Workers,
+    benefits_by_claim,
+    contribution_rate,
+    lifetime_values,
+    load_mortality,
+    oasdi_law,
+    retirement,
+    worker_benefits,
+)
 
-BLOCK = 4_096
+BLOCK = 256
+"""Workers at a time: their careers then stay in a core's cache."""
 AS_OF = 12 * 2025 + 11
 YEARS = 2025 - 1937 + 1
 
@@ -69,6 +83,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=1_000_000)
+    parser.add_argument("--lives", type=int, default=20_480, help="workers whose lifetimes are valued")
     given = parser.parse_args()
     heading(f"{given.workers:,} workers", "first call, s", "again, s", "two threads, s", "peak memory, GB")
     for name, exact, gradient in (
@@ -103,6 +118,40 @@ def main() -> None:
                 _, both = timed(lambda pool=pool, halves=halves: list(pool.map(run, halves)))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
             row(name, f"{first:.2f}", f"{again:.2f}", f"{both:.2f}", f"{peak:.1f}")
+    print()
+    lifetimes(given.lives)
+
+
+def lifetimes(count: int) -> None:
+    heading(f"lifetimes of {count:,} workers, all claims", "first call, s", "again, s", "a second")
+    for name, exact in (("float64, exact", True), ("float32, smooth", False)):
+        precision = name[:7]
+        with js.precision(precision):
+            w = jax.tree.map(jnp.asarray, careers(count, np.dtype(precision)))
+            p = jax.tree.map(lambda leaf, of=precision: jnp.asarray(leaf, of), oasdi_law())
+            deaths = load_mortality()
+            deaths = deaths._replace(death=jnp.asarray(deaths.death, precision))
+
+            def value(p: Any, w: Workers, exact: bool = exact, deaths: Any = deaths) -> jax.Array:
+                def of_block(block: Workers) -> jax.Array:
+                    sex = block.born % 2
+                    v = Valuation(
+                        deaths, sex, block.born + 744, jnp.asarray(0.023, p.wage_index.dtype), contribution_rate(p)
+                    )
+                    of = retirement(block, p, exact)
+                    best = jnp.nanmax(benefits_by_claim(block, v, p, jnp.asarray(CLAIM_AGES), exact, of=of), axis=0)
+                    return jnp.sum(best) + jnp.sum(lifetime_values(block, v, p, exact, of=of).contributions)
+
+                return jnp.sum(jax.lax.map(of_block, w))
+
+            compiled = jax.jit(value)
+
+            def run(compiled: Any = compiled, p: Any = p, w: Any = w, precision: str = precision) -> None:
+                with js.precision(precision):
+                    jax.block_until_ready(compiled(p, w))
+
+            first, again = timed(run)
+            row(name, f"{first:.2f}", f"{again:.2f}", f"{count / again:,.0f}")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,15 @@ def compiled_programs() -> Iterator[None]:
     jax.clear_caches()
 
 
+@pytest.fixture(scope="module")
+def quick_programs() -> Iterator[None]:
+    """Programs are compiled with few optimisations: small tests spend their time on compiling, and this halves it."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 def make_persons(households: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Columns of persons in plausible random households: singles, couples, children, two units in some."""
     rng = np.random.default_rng(seed)

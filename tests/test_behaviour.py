@@ -111,6 +111,7 @@ def test_signs(flat, behaviour, reform, earnings, gains):
 # --- one household under the whole law
 
 
+@pytest.mark.slow
 def test_one_household_by_hand():
     """Head, spouse and gains each by their own marginal rate over 100 dollars; the child's wages stay."""
     home = js.household(

@@ -6,6 +6,8 @@ import pytest
 
 from tests.notebooks import outputs, pictures, run_notebook
 
+pytestmark = pytest.mark.slow
+
 ASK = """
 import json
 print("RESULT " + json.dumps({

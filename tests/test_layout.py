@@ -29,6 +29,7 @@ def test_more_blocks_than_households():
     )
 
 
+@pytest.mark.slow
 def test_row_order_does_not_matter():
     columns = make_persons(120, seed=3)
     columns["person_id"] = np.arange(len(columns["role"]))

@@ -286,6 +286,7 @@ def test_stacked_blocks_are_walked_through(sim, payroll):
     assert dict(zip(payroll, made, strict=True)) == pytest.approx(payroll, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_equal_central_differences(kernel):
     names = ["cost", "family_poverty_gap", "gini"]
     f = pure(kernel, names)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.notebooks import EXAMPLES, outputs, pictures, run_notebook
 
+pytestmark = pytest.mark.slow
+
 ASK = """
 import json, sys
 print("RESULT " + json.dumps({

@@ -58,6 +58,7 @@ def test_deciles_hold_equal_weight_and_set_negatives_apart():
     assert np.all(np.diff(rank[:-2][np.argsort(X)]) >= 0)
 
 
+@pytest.mark.slow
 def test_impact_adds_up(sim):
     reform = js.Reform({"irs.credits.ctc.amount": 4_000}, name="Larger credit")
     impact = sim.impact(reform)

@@ -86,8 +86,15 @@ def test_imputation_example_runs(capsys, tmp_path):
     assert (names["drawn"]["taxable_interest_income"] >= 0).all()
 
 
+@pytest.mark.slow
+def test_lifetime_example_runs(capsys, tmp_path):
+    names = run(example("oasdi.lifetime("), tmp_path)
+    assert "moneys_worth" in capsys.readouterr().out
+    assert names["worth"].workers["best_age"][0] > 64
+
+
 def test_only_these_python_examples():
-    assert len(PYTHON) == 5
+    assert len(PYTHON) == 6
 
 
 @pytest.mark.parametrize("line", sorted(set(INLINE)))

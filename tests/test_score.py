@@ -111,6 +111,7 @@ def test_float32_is_close(population: js.Population) -> None:
     np.testing.assert_allclose(fast.calendar, exact.calendar, rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_year_is_data(aged_sim: js.Simulation) -> None:
     """Another window and another reform use the compiled program."""
     from jaxsim import score

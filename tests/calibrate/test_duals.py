@@ -105,6 +105,7 @@ def test_derivatives_equal_differences_of_solved_fits(method: str, options: dict
         assert by_base[h] == pytest.approx((ahead - back) / (2 * change[h]), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_weights_differentiate_for_users() -> None:
     """jit, grad and vmap of `duals.weights`, the matrix included."""
     with js.precision("float64"):

@@ -161,6 +161,7 @@ def weighted():
     return sim, make_fit(problem, weights, held_out=("soi_2022.long_term_capital_gains",)).report(sim)
 
 
+@pytest.mark.slow
 def test_bystanders_are_totals_with_both_weights(weighted):
     sim, report = weighted
     table = report.bystanders()

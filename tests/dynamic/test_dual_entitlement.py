@@ -18,6 +18,8 @@ from jaxsim.dynamic.oasdi.worker import worker_benefits
 
 from .random_workers import Case, as_workers, eve, law, month_of
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 HIGH, LOW, NONE = 0, 1, 2
 """Rows of the workers: the record on which benefits are claimed, that of the spouse, no pay."""
 DEAD = 3

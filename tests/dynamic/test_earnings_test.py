@@ -20,6 +20,8 @@ from jaxsim.dynamic.oasdi.worker import worker_benefits
 from . import oracle
 from .random_workers import Case, as_workers, law, oracle_law, pair
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 EXEMPT = {2019: 17_640, 2020: 18_240, 2021: 18_960, 2022: 19_560, 2023: 21_240}  # ssa.gov/oact/cola/rtea.html
 OF_FULL_AGE = {2022: 51_960, 2023: 56_520}
 
@@ -50,6 +52,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 def test_months_without_work_in_the_first_year_are_not_charged() -> None:
     """Born in June 1957, at work until the end of August 2021, when the claim begins."""
     case = worker(before(2020) | {2021: 80_000.0, 2022: 25_000.0}, (2021, 9))

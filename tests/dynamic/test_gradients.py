@@ -206,6 +206,7 @@ def test_earnings_of_each_year(data: Any) -> None:
     assert kinks < 0.05 * compared
 
 
+@pytest.mark.slow
 def test_pensions(data: Any) -> None:
     """By a pension of each worker, and of each member of a family."""
     p, w, m, _ = data
@@ -270,6 +271,7 @@ def test_claim_months_in_a_map_equal_a_loop(data: Any, mapped: Any) -> None:
         np.testing.assert_allclose(together[month], alone, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_reforms_in_a_map_equal_a_loop(data: Any, mapped: Any) -> None:
     p, w, m, _ = data
     scale = jnp.linspace(0.5, 1.5, CLAIMS)

@@ -29,6 +29,8 @@ from jaxsim.dynamic.oasdi.worth import (
 )
 from jaxsim.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 LAW: Any = oasdi_law()
 RETIREMENT = jax.jit(retirement, static_argnames="exact")
 PAID = jax.jit(paid, static_argnames=("exact", "earnings_test"))
@@ -86,6 +88,7 @@ def test_benefits_of_every_span_are_those_of_the_month_asked_for(exact: bool) ->
     assert (found[-1, :5] > 0).all()
 
 
+@pytest.mark.slow
 def test_the_earnings_test_takes_and_gives_back_what_the_months_say() -> None:
     w = workers()
     of = RETIREMENT(w, LAW)
@@ -185,6 +188,7 @@ def test_rates_out_of_bounds_are_none() -> None:
     assert np.isnan(internal_rate(flows, years)).all()
 
 
+@pytest.mark.slow
 def test_derivatives_equal_central_differences() -> None:
     w = workers()
     w = jax.tree.map(lambda x: x[:5], w)
@@ -311,6 +315,7 @@ def test_tables() -> None:
     pd.testing.assert_frame_equal(alone.workers, found.workers.iloc[1:2].reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_company_changes_nothing() -> None:
     """Who works at the same age as others of a block gets what they would get alone, also after the law's last year."""
     people = pd.DataFrame({"id": range(3), "sex": "male", "birth_date": ["1963-05-20", "2029-05-20", "1990-05-20"]})
@@ -324,6 +329,7 @@ def test_company_changes_nothing() -> None:
         pd.testing.assert_frame_equal(alone.workers, together.workers.iloc[[k]].reset_index(drop=True), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_years_of_care_after_the_last_earnings_count() -> None:
     people, earnings = tables()
     people, earnings = people.iloc[1:2], earnings[(earnings["id"] == "b") & (earnings["year"] < 2012)]
@@ -333,6 +339,7 @@ def test_years_of_care_after_the_last_earnings_count() -> None:
     assert credited > 1.02 * plain
 
 
+@pytest.mark.slow
 def test_prices_follow_the_increases_assumed() -> None:
     people, earnings = tables()
     paths = {rate: pd.DataFrame({"year": range(2026, 2091), "cola_pct": rate}) for rate in (2.0, 5.0)}

@@ -17,6 +17,8 @@ from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.options import formula
 from jaxsim.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 LAW: Any = oasdi.oasdi_law()
 AT_62 = 2032
 WORKERS = pd.DataFrame(
@@ -110,6 +112,7 @@ def test_earnings_may_be_indexed_by_prices(present: pd.DataFrame) -> None:
     assert (half["aime"] > found["aime"]).all()
 
 
+@pytest.mark.slow
 def test_earnings_beyond_the_maximum_are_credited(present: pd.DataFrame) -> None:
     """Taxed from 2031 on above $250,000 or the maximum, credited with two percent."""
     found = under({"beyond_maximum.taxed": 1, "beyond_maximum.threshold": 250_000, "beyond_maximum.factor": 0.02})
@@ -176,6 +179,7 @@ def float64() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_derivatives_equal_central_differences(float64: None) -> None:
     care = pd.DataFrame({"id": np.repeat(range(4), 7), "year": np.tile(range(2001, 2008), 4)})
     uneven = earnings() * (1 + 0.05 * np.sin(np.arange(earnings().shape[1])))  # no two years alike

@@ -21,6 +21,8 @@ from jaxsim.dynamic.oasdi.worker import worker_benefits
 from . import oracle, oracle_family
 from .random_workers import Case, as_members, as_workers, eve, law, month_of, oracle_law, some_cases
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 
 @pytest.fixture(autouse=True)
 def float64() -> Iterator[None]:
@@ -64,6 +66,7 @@ def test_months_of_the_reduction() -> None:
     assert found.amount[8] == found.amount[9]
 
 
+@pytest.mark.slow
 def test_family_maximum_follows_from_the_lowered_amount() -> None:
     """150 percent of an amount below the first bend point (42 USC 415(a)(7)(B)(i), last sentence; 403(a)(1))."""
     low = Case(retired((2017, 6)).record | {"pension": 9000.0}, dict.fromkeys(range(2000, 2012), 15_000.0), [])
@@ -71,6 +74,7 @@ def test_family_maximum_follows_from_the_lowered_amount() -> None:
     assert paid.family_maximum[0] == pytest.approx(np.floor(15 * paid.pia[0] + 1e-6) / 10)
 
 
+@pytest.mark.slow
 def test_special_minimum_is_not_lowered() -> None:
     base = oracle_law()["wage_base_old"]
     earnings = {year: round(base[year] * 0.16, 2) for year in range(1991, 2021)}  # no year of coverage for the formula
@@ -105,6 +109,7 @@ def test_offset_comes_after_the_own_benefit_and_the_maximum() -> None:
         np.testing.assert_allclose(large.reduced[1:], without.reduced[1:])
 
 
+@pytest.mark.slow
 def test_without_columns_and_with_empty_ones() -> None:
     """Nothing given is nothing computed: the fields are None, and amounts are those of pensions of 0."""
     cases = [case for case in some_cases(30, seed=11) if "pension" not in case.record][:8]
@@ -127,6 +132,7 @@ FAMILY = pd.DataFrame(
 )
 
 
+@pytest.mark.slow
 def test_tables_with_pensions_and_care() -> None:
     """Nine elapsed years less one leave eight, of which two are empty: child care takes both away, and no more."""
     plain = oasdi.benefits(WORKERS, EARNINGS, FAMILY)

@@ -15,6 +15,8 @@ from jaxsim.dynamic.oasdi.claims import read_workers
 from jaxsim.dynamic.oasdi.tables import read_earnings
 from jaxsim.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 P = oasdi.oasdi_law()
 
 WORKERS = [  # one of each kind

@@ -22,6 +22,8 @@ from jaxsim.errors import InputError, JaxsimError, PrecisionError
 from . import oracle, oracle_family
 from .random_workers import Case, as_members, as_workers, law, oracle_law, some_cases
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 UNTIL = 2030
 """All months asked for are before it, so that the tests share one compiled program."""
 

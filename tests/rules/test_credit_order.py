@@ -208,6 +208,7 @@ def test_child_tax_credit_beside_adoption(wages: int, expenses: int) -> None:
     assert value["refundable_ctc"] == pytest.approx(min(2_500 - used, 1_700, 0.15 * (wages - 2_500)), abs=0.005)
 
 
+@pytest.mark.slow
 def test_slopes_of_the_income_tax_on_reported_credits() -> None:
     """-1 where there is tax for the credit, 0 where there is none or where it only displaces another."""
     reported = ("reported_foreign_tax_credit", "reported_savers_credit", "reported_energy_credit",

@@ -11,7 +11,7 @@ import pytest
 
 import jaxsim.numerics
 import jaxsim.rules.us as us
-from jaxsim.dynamic.oasdi.law import EARLY_WAGES, PRICES
+from jaxsim.dynamic.oasdi.law import EARLY_PRICES, EARLY_WAGES, PRICES
 from jaxsim.engine import law_check
 from jaxsim.parameter_files import load_law, parameters_root, read_law
 from jaxsim.rules.us import system
@@ -32,6 +32,7 @@ ALLOWED_UNREAD = {
     "irs.indexing.chained_cpi_to_march": "an index: it moves other parameters",
     "irs.indexing.cpi_third_quarter": "an index: it moves other parameters",
     "ssa.indexing.average_wage_before_1951": "an index: Social Security reads it by year",
+    "ssa.indexing.consumer_price_index_before_1970": "an index: it states payroll taxes of lifetimes in later prices",
     "ssa.indexing.consumer_price_index": "an index: it moves forecast increases of Social Security",
     "ssa.indexing.national_average_wage_index": "an index: it moves other parameters",
 }
@@ -217,7 +218,7 @@ def test_every_parameter_is_read() -> None:
 def test_every_index_moves_a_parameter() -> None:
     law = load_law("us")
     used = {u for leaf in law.leaves.values() if leaf.uprating for u in (leaf.uprating.index, leaf.uprating.base_index)}
-    used |= {EARLY_WAGES, PRICES}  # read by `oasdi_law`
+    used |= {EARLY_WAGES, EARLY_PRICES, PRICES}  # read by `oasdi_law`
     assert used == {path for path, leaf in law.leaves.items() if leaf.unit == "index"}
 
 

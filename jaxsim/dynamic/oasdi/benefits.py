@@ -99,7 +99,7 @@ def benefits(
         care: table with id and year of years of care, which reforms of `ssa.oasdi.caregiver` credit.
         exact: round as the statute does; without it amounts are smooth and come unrounded.
         precision: "float64", or "float32" with exact=False.
-        block: workers at a time; 4,096 on a CPU, so that caches hold them, 65,536 elsewhere.
+        block: workers at a time; 1,024 on a CPU, so that caches hold them, 65,536 elsewhere.
         progress: whether to show a bar on standard error.
 
     Raises:
@@ -109,7 +109,7 @@ def benefits(
     if exact and dtype is np.float32:
         raise PrecisionError("statutory rounding needs float64: give precision='float64', or exact=False")
     whole_number("block", block, 1)
-    block = block or (4_096 if jax.default_backend() == "cpu" else 65_536)
+    block = block or (1_024 if jax.default_backend() == "cpu" else 65_536)
     p = law_by_year(law, assumptions)
     claims = read_workers(workers, p)
     ids, w = claims.ids, _with_earnings(claims, earnings, p, care)
