@@ -1,5 +1,6 @@
 """Runs the notebooks of examples as a user would."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def run_notebook(name: str, ask: str, folder: Path) -> Any:
 
 def outputs(notebook: Any) -> list[Any]:
     return [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
+
+
+def answer(notebook: Any) -> Any:
+    """What the further cell printed after RESULT, as JSON."""
+    text = "".join(out.get("text", "") for out in outputs(notebook))
+    return json.loads(text.split("RESULT ")[1])
 
 
 def pictures(notebook: Any) -> list[int]:

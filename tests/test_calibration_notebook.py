@@ -1,10 +1,8 @@
 """The notebook of calibration runs from top to bottom and says what it should."""
 
-import json
-
 import pytest
 
-from tests.notebooks import outputs, pictures, run_notebook
+from tests.notebooks import answer, outputs, pictures, run_notebook
 
 ASK = """
 import json
@@ -41,8 +39,7 @@ def test_notebook_shows_each_plot_once(executed):
 
 
 def test_notebook_results(executed):
-    text = "".join(out.get("text", "") for out in outputs(executed))
-    result = json.loads(text.split("RESULT ")[1])
+    result = answer(executed)
     assert result["disagreements"] > 50
     assert result["targets"] == 1_234
     assert result["factors"] == 7

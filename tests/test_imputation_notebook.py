@@ -1,10 +1,8 @@
 """The notebook of imputation runs from top to bottom and says what it should."""
 
-import json
-
 import pytest
 
-from tests.notebooks import outputs, pictures, run_notebook
+from tests.notebooks import answer, outputs, pictures, run_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +31,7 @@ def executed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def result(executed):
-    text = "".join(out.get("text", "") for out in outputs(executed))
-    return json.loads(text.split("RESULT ")[1])
+    return answer(executed)
 
 
 def test_notebook_runs_without_errors_or_warnings(executed):

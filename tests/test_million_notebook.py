@@ -1,10 +1,8 @@
 """The notebook of sweeps and designs runs from top to bottom and says what it should."""
 
-import json
-
 import pytest
 
-from tests.notebooks import outputs, pictures, run_notebook
+from tests.notebooks import answer, outputs, pictures, run_notebook
 
 ASK = """
 import json
@@ -38,8 +36,7 @@ def test_notebook_shows_each_plot_once(executed):
 
 
 def test_notebook_results(executed):
-    text = "".join(out.get("text", "") for out in outputs(executed))
-    result = json.loads(text.split("RESULT ")[1])
+    result = answer(executed)
     assert result["runs"] == result["resumed"] == 1_024
     assert result["error"] < 1e-5
     assert 30e6 < result["rate"] < 70e6  # a dollar for each child of a return with tax or earnings enough

@@ -1,12 +1,11 @@
 """The notebook runs from top to bottom and says what it should."""
 
-import json
 import sys
 
 import nbformat
 import pytest
 
-from tests.notebooks import EXAMPLES, outputs, pictures, run_notebook
+from tests.notebooks import EXAMPLES, answer, outputs, pictures, run_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -52,8 +51,7 @@ def test_notebook_shows_each_plot_once(executed):
 
 
 def test_notebook_results(executed):
-    text = "".join(out.get("text", "") for out in outputs(executed))
-    result = json.loads(text.split("RESULT ")[1])
+    result = answer(executed)
     assert result["interpreter"] == sys.executable
     # head of household, 60,000 less 24,150: 10 percent to 17,700, 12 percent above, less a credit of 2,200
     assert result["income_tax"] == pytest.approx(0.10 * 17_700 + 0.12 * (35_850 - 17_700) - 2_200, abs=0.005)

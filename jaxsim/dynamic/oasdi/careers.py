@@ -75,6 +75,17 @@ def attains(born: jax.Array, months: Any) -> jax.Array:
 
 def at(series: jax.Array, of_year: jax.Array) -> jax.Array:
     """Values of a series [years from 1937, ...] in a year of each worker's own [workers]."""
-    place = of_year - FIRST_YEAR
-    last = series.shape[0] - 1
-    return jnp.asarray(series)[jnp.where(place < 0, 0, jnp.where(place > last, last, place))]
+    return jnp.asarray(series)[within(of_year - FIRST_YEAR, series.shape[0] - 1)]
+
+
+def within(number: jax.Array, most: int) -> jax.Array:
+    """Whole numbers, moved to 0 or to the most where they lie outside."""
+    return jnp.where(number < 0, 0, jnp.where(number > most, most, number))
+
+
+def earned_in(earnings: jax.Array, of_year: jax.Array) -> jax.Array:
+    """Earnings [workers, years from 1937] in a year of each worker's own [..., workers]; 0 in years not there."""
+    place, most = of_year - FIRST_YEAR, earnings.shape[1] - 1
+    rows = within(place, most).reshape(-1, place.shape[-1])
+    found = jnp.take_along_axis(earnings.T, rows, axis=0).reshape(place.shape)
+    return jnp.where((place < 0) | (place > most), 0, found)

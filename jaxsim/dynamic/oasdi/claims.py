@@ -172,13 +172,18 @@ def _care_years(t: Table, birth: Any, onset: Any) -> Any:
     return found.astype(np.int64) if some.any() else None
 
 
+def first_claim(w: Workers, p: Any) -> Any:
+    """First month of old-age benefits by the law of the year of the claim [workers], in NumPy: see `first_month`."""
+    return w.born + _at(p.earliest_age.worker, w.entitlement // 12) + 1 - w.whole_month
+
+
 def _check_months(t: Table, w: Workers, p: Any) -> None:
     """Refuse claims whose months do not fit each other, or for which the worker is too young or too old."""
     entitlement, as_of, onset, death = w.entitlement, w.as_of, w.onset, w.death
     dead, disabled, claimed = w.kind == SURVIVOR, w.kind == DISABILITY, w.entitlement < NEVER
     ill = onset < NEVER
     full = w.born + _at(p.full_retirement_age.worker, w.born // 12 + 62)
-    first = w.born + _at(p.earliest_age.worker, entitlement // 12) + 1 - w.whole_month
+    first = first_claim(w, p)
 
     def deny(wrong: Any, name: str, problem: str, remedy: str, *months: Any) -> None:
         t.deny(wrong, name, problem, remedy, *months, show=told)

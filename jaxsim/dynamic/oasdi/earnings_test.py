@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import full_retirement_month
-from jaxsim.dynamic.oasdi.careers import NEVER, OLD_AGE, Workers, at, attains, year
-from jaxsim.dynamic.oasdi.law import FIRST_YEAR
+from jaxsim.dynamic.oasdi.careers import NEVER, OLD_AGE, Workers, at, attains, earned_in, within, year
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import worker_benefits
 from jaxsim.numerics import lower_of, relu, safe_div
@@ -77,6 +76,15 @@ def excess_earnings(earnings: jax.Array, born: jax.Array, of_year: jax.Array, p:
     return r.down(rate * relu(earnings - exempt), DOLLAR)
 
 
+def excess_of(w: Workers, of_year: jax.Array, p: Any, r: Rounding) -> jax.Array:
+    """What is charged of the workers' earnings of a year [..., workers], $/year.
+
+    The earnings of the year in which the test ends count in proportion to its months before that.
+    """
+    months = within(last_tested_month(w.born, of_year, p) - 12 * of_year, 12)
+    return excess_earnings(earned_in(w.earnings, of_year) * months / 12.0, w.born, of_year, p, r)
+
+
 def deductions(excess: jax.Array, monthly: jax.Array) -> jax.Array:
     """What is withheld of each month's benefits [months, ...], $: from the first month until the excess is used up.
 
@@ -108,8 +116,7 @@ def partial_month(payable: jax.Array, original: jax.Array, most: jax.Array, r: R
 def work_deductions(w: Workers, p: Any, exact: bool = True) -> WorkDeductions:
     """Deductions from old-age benefits on account of the workers' own earnings, up to the month asked for.
 
-    The earnings of the year in which the test ends count in proportion to its months before that. Benefits change in
-    January, with another year's earnings, and in December, with prices.
+    Benefits change in January, with another year's earnings, and in December, with prices.
 
     Args:
         w: workers; those of other kinds have no deductions.
@@ -134,10 +141,7 @@ def work_deductions(w: Workers, p: Any, exact: bool = True) -> WorkDeductions:
 
         from_january, december = jax.lax.map(benefit, jnp.stack([january, 12 * this + 11]))
         monthly = jnp.where(charged, jnp.where(months == 12 * this + 11, december, from_january), 0.0)
-        place = jnp.where(this < FIRST_YEAR + w.earnings.shape[1], this - FIRST_YEAR, w.earnings.shape[1] - 1)
-        earned = jnp.take_along_axis(w.earnings, place[:, None], axis=1)[:, 0]
-        before = jnp.where(end - 12 * this < 12, relu((end - 12 * this).astype(earned.dtype)), 12.0)
-        excess = jnp.where(jnp.any(charged, axis=0), excess_earnings(earned * before / 12.0, w.born, this, p, r), 0.0)
+        excess = jnp.where(jnp.any(charged, axis=0), excess_of(w, this, p, r), 0.0)
         taken = deductions(excess, monthly)
         return this, excess, jnp.sum(taken, axis=0), jnp.sum((taken > 0) & (months < full), axis=0)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from jaxsim.dynamic.oasdi.benefits import law_by_year, padded
 from jaxsim.dynamic.oasdi.careers import NEVER, OLD_AGE, Workers
-from jaxsim.dynamic.oasdi.claims import NO_EARNINGS
+from jaxsim.dynamic.oasdi.claims import NO_EARNINGS, first_claim
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.mortality import SEXES, Mortality, load_mortality
 from jaxsim.dynamic.oasdi.retirement import retirement
@@ -35,8 +36,6 @@ from jaxsim.progress import Progress
 REAL_RATE = 0.023
 FIRST_AT_62, FIRST_TESTED = 1983, 1997
 """Amounts of earlier years changed in June, not in December; until 1999 the earnings test went on to 70."""
-COVERED_AGES = (744, 840)
-"""Ages in months between which claims are worth looking at."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def lifetime(
 
 def _check_law(p: Parameters) -> None:
     """Refuse reforms under which claims lie outside the ages looked at, or increases come in another month."""
-    near, low, high = FIRST_AT_62 - FIRST_YEAR, *COVERED_AGES
+    near, low, high = FIRST_AT_62 - FIRST_YEAR, CLAIM_AGES[0], CLAIM_AGES[-1]
     first = np.asarray(p.earliest_age.worker)[near:]
     last = np.asarray(p.delayed_credit.last_age)[near + 8 :]  # by the year of attaining 70
     if first.min() < low or first.max() > high:
@@ -166,13 +165,6 @@ def _read_lives(source: Any, p: Parameters, first_at_62: int) -> tuple[np.ndarra
     t.deny(at_62 < first_at_62, "birth_date", f"62 in {{}}, before {first_at_62}: not covered", remedy, at_62)
     at_70 = (born + CLAIM_AGES[-1]) // 12
     t.deny(at_70 > last, "birth_date", f"70 in {{}}, after {last}, the law's last year", "Leave the worker out.", at_70)
-    first = born + np.asarray(p.earliest_age.worker)[np.clip(claim // 12, FIRST_YEAR, last) - FIRST_YEAR].astype(int)
-    first = first + (day != 2)
-    given = claim < NEVER
-    t.deny(given & (claim < first), "entitlement", "{} is before {}, the first month that the law allows",
-           "Claim then or later.", claim, first, show=told)  # fmt: skip
-    t.deny(given & (claim > born + CLAIM_AGES[-1]), "entitlement", "{} is after 70, when waiting gains no more",
-           "Claim by then.", claim, show=told)  # fmt: skip
     retired = t.dates("retired", month=True, empty=True)[0] if "retired" in t else None
     if retired is not None:
         t.deny(retired < born, "retired", "{} is before the birth_date", "Check both.", retired, show=told)
@@ -190,6 +182,11 @@ def _read_lives(source: Any, p: Parameters, first_at_62: int) -> tuple[np.ndarra
         earnings=NO_EARNINGS,
         retired=retired,
     )
+    given, first = claim < NEVER, first_claim(w, p)
+    t.deny(given & (claim < first), "entitlement", "{} is before {}, the first month that the law allows",
+           "Claim then or later.", claim, first, show=told)  # fmt: skip
+    t.deny(given & (claim > born + CLAIM_AGES[-1]), "entitlement", "{} is after 70, when waiting gains no more",
+           "Claim by then.", claim, show=told)  # fmt: skip
     return ids, w, sex
 
 
@@ -229,8 +226,8 @@ def _compiled(
     """The lifetimes, of those without a claim with the best one, and values by age [ages, workers]."""
     of = retirement(w, p, exact)
     by_age = benefits_by_claim(w, v, p, ages, exact, earnings_test, of)
-    best = ages[jax.numpy.nanargmax(by_age, axis=0)].astype(w.born.dtype)
-    claim = jax.numpy.where(w.entitlement < NEVER, w.entitlement, w.born + best)
+    best = ages[jnp.nanargmax(by_age, axis=0)].astype(w.born.dtype)
+    claim = jnp.where(w.entitlement < NEVER, w.entitlement, w.born + best)
     return lifetime_values(w._replace(entitlement=claim), v, p, exact, earnings_test, of), by_age
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from jaxsim.columns import refuse
 from jaxsim.data.growth import FACTS
+from jaxsim.dynamic.oasdi.careers import within
 from jaxsim.dynamic.oasdi.tables import Table
 
 SEXES = ("male", "female")
@@ -100,18 +101,18 @@ def alive(m: Mortality, sex: jax.Array, born: jax.Array, since: jax.Array, month
         month: asked for [..., workers]; before `since` the probability is 1.
     """
     last = m.death.shape[2] - 1
-    cohort = jnp.clip(born // 12 - m.first, 0, m.death.shape[1] - 1)
+    cohort = within(born // 12 - m.first, m.death.shape[1] - 1)
     force = jnp.log1p(-jnp.where(m.death < CERTAIN, m.death, CERTAIN))[sex, cohort].T  # [ages, workers]
     until = jnp.cumsum(force, axis=0) - force
 
     def log_share(month: jax.Array) -> jax.Array:
         age = month - born
-        whole = jnp.clip(age // 12, 0, last)
+        whole = within(age // 12, last)
         rows = (-1, month.shape[-1])
-        before, within = (
+        before, of_age = (
             jnp.take_along_axis(x, whole.reshape(rows), axis=0).reshape(month.shape) for x in (until, force)
         )
-        return before + within * (age - 12 * whole) / 12.0
+        return before + of_age * (age - 12 * whole) / 12.0
 
     change = log_share(month) - log_share(since[None])[0]
     return jnp.exp(jnp.where(month > since, change, 0.0))

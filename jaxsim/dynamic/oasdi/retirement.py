@@ -15,10 +15,9 @@ import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import adjusted_months, full_retirement_month, worker_factor, worker_months
 from jaxsim.dynamic.oasdi.basis import attains_62
-from jaxsim.dynamic.oasdi.careers import Workers, at, year
-from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_earnings, last_tested_month, works
+from jaxsim.dynamic.oasdi.careers import Workers, at, earned_in, year
+from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_of, last_tested_month, works
 from jaxsim.dynamic.oasdi.insured import fully_insured
-from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.pia import best_amounts, increases
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import before_dollars
@@ -63,13 +62,10 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
     p = p.replace({"cola.underpaid": jnp.zeros_like(p.cola.underpaid)})
     first = attains_62(w)
     earned = w.earnings if w.care is None else w.earnings + w.care
-    last = earned.shape[1] - 1
 
     def of_year(december: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         this = first + k.astype(first.dtype)
-        place = jnp.clip(this - 1 - FIRST_YEAR, 0, last)
-        before = jnp.take_along_axis(earned, place[:, None], axis=1)[:, 0]
-        anew = (k == 0) | ((before > 0) & (this - 1 - FIRST_YEAR <= last))
+        anew = (k == 0) | (earned_in(earned, this - 1) > 0)
         if w.pension is not None:
             anew = anew | (this <= LAST_PENSION)
 
@@ -85,7 +81,7 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
     amounts = jax.lax.scan(of_year, jnp.zeros((2, len(w.born)), kind), jnp.arange(YEARS))[1]  # [years, 2, 2, workers]
     january = 12 * first
     month = january + jnp.arange(12 * YEARS, dtype=january.dtype)[:, None]
-    return Retirement(_spans(month), *(_of_spans(amounts[:, :, k]) for k in range(2)))
+    return Retirement(_firsts(month), *(_firsts(_each_month(amounts[:, :, k])) for k in range(2)))
 
 
 def _increased(amounts: jax.Array, of_year: jax.Array, p: Any, r: Rounding) -> jax.Array:
@@ -94,15 +90,14 @@ def _increased(amounts: jax.Array, of_year: jax.Array, p: Any, r: Rounding) -> j
     return jnp.where(rate > 0, r.towards(amounts * (1.0 + rate), unit, down), amounts)
 
 
-def _of_spans(amounts: jax.Array) -> jax.Array:
-    """Amounts of Januaries and Decembers [years, 2, ...] by span [spans, ...]."""
-    near, far = amounts[:BY_MONTH], amounts[BY_MONTH:]
-    by_month = jnp.concatenate([jnp.repeat(near[:, :1], 11, axis=1), near[:, 1:]], axis=1)
-    return jnp.concatenate([by_month.reshape(-1, *amounts.shape[2:]), far.reshape(-1, *amounts.shape[2:])])
+def _each_month(halves: jax.Array) -> jax.Array:
+    """Values of January to November, and of December, [years, 2, ...] for every month [months, ...]."""
+    months = jnp.concatenate([jnp.repeat(halves[:, :1], 11, axis=1), halves[:, 1:]], axis=1)
+    return months.reshape(-1, *halves.shape[2:])
 
 
-def _spans(by_month: jax.Array) -> jax.Array:
-    """The first months of spans [spans, ...] of values by month [months, ...]."""
+def _firsts(by_month: jax.Array) -> jax.Array:
+    """Values by month [months, ...] of the first months of spans [spans, ...]."""
     near, far = by_month[: 12 * BY_MONTH], by_month[12 * BY_MONTH :].reshape(-1, 12, *by_month.shape[1:])
     return jnp.concatenate([near, far[:, [0, 11]].reshape(-1, *by_month.shape[1:])])
 
@@ -117,8 +112,7 @@ def in_spans(by_month: jax.Array) -> jax.Array:
 def by_month(of_spans: jax.Array) -> jax.Array:
     """Monthly amounts by span [spans, ...] for every month [months, ...]."""
     near, far = of_spans[: 12 * BY_MONTH], of_spans[12 * BY_MONTH :].reshape(-1, 2, *of_spans.shape[1:])
-    each = jnp.concatenate([jnp.repeat(far[:, :1], 11, axis=1), far[:, 1:]], axis=1)
-    return jnp.concatenate([near, each.reshape(-1, *of_spans.shape[1:])])
+    return jnp.concatenate([near, _each_month(far)])
 
 
 def paid(of: Retirement, w: Workers, p: Any, exact: bool = True, earnings_test: bool = True) -> jax.Array:
@@ -158,12 +152,8 @@ def _withheld(amount: jax.Array, month: jax.Array, w: Workers, p: Any, r: Roundi
     near = (BY_MONTH, 12, len(w.born))
     month, amount = (x[: 12 * BY_MONTH].reshape(near) for x in (month, amount))
     this = year(month[:, 0])
-    end = last_tested_month(w.born, this, p)
-    charged = jnp.where((month < end[:, None]) & works(w, month), amount, 0.0)
-    place = jnp.clip(this - FIRST_YEAR, 0, w.earnings.shape[1] - 1)
-    earned = jnp.take_along_axis(w.earnings.T, place, axis=0)
-    earned = jnp.where(this - FIRST_YEAR < w.earnings.shape[1], earned, 0.0)
-    part = jnp.clip(end - 12 * this, 0, 12) / 12.0
-    taken = jax.vmap(deductions)(excess_earnings(earned * part, w.born, this, p, r), charged)
+    tested = month < last_tested_month(w.born, this, p)[:, None]
+    charged = jnp.where(tested & works(w, month), amount, 0.0)
+    taken = jax.vmap(deductions)(excess_of(w, this, p, r), charged)
     lost = jnp.sum((taken > 0) & (month < full_retirement_month(w.born, p)), axis=(0, 1))
     return taken.reshape(-1, len(w.born)), lost.astype(amount.dtype)

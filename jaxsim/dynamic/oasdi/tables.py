@@ -148,9 +148,7 @@ def read_earnings(source: Any, ids: np.ndarray, w: Workers, p: Any, last: int) -
     outside = f"{{}} is outside {FIRST_YEAR} to {end}, the years of the law"
     t.deny((year < FIRST_YEAR) | (year > end), "year", outside, "Leave the row out.", year)
     t.deny(paid < 0, "earnings", "{} is below 0", "Covered earnings are at least 0.", paid)
-    some, check = paid > 0, "Check id and year."
-    t.deny(some & (year < first[row]), "year", "{} is before the birth of worker {}", check, year, _Of(ids, row))
-    t.deny(some & (year > final[row]), "year", "{} is after the death of worker {}", check, year, _Of(ids, row))
+    _check_alive(t, row, year, paid > 0, first, final, ids)
     given = np.zeros((len(ids), end - FIRST_YEAR + 1), bool)
     given[row, year - FIRST_YEAR] = True
     if np.count_nonzero(given) < t.rows:
@@ -159,6 +157,13 @@ def read_earnings(source: Any, ids: np.ndarray, w: Workers, p: Any, last: int) -
     kept = year <= last
     found[row[kept], year[kept] - FIRST_YEAR] = paid[kept]
     return found
+
+
+def _check_alive(t: Table, row: Any, year: Any, some: Any, first: Any, final: Any, ids: np.ndarray) -> None:
+    """Refuse `some` rows [rows] in years before the birth or after the death of their workers [workers]."""
+    check = "Check id and year."
+    t.deny(some & (year < first[row]), "year", "{} is before the birth of worker {}", check, year, _Of(ids, row))
+    t.deny(some & (year > final[row]), "year", "{} is after the death of worker {}", check, year, _Of(ids, row))
 
 
 def read_care(source: Any, ids: np.ndarray, w: Workers, p: Any, last: int) -> Any:
@@ -179,9 +184,7 @@ def read_care(source: Any, ids: np.ndarray, w: Workers, p: Any, last: int) -> An
     row, year, end = t.rows_of(ids), t.whole("year"), last_year(p)
     outside = f"{{}} is outside {FIRST_YEAR} to {end}, the years of the law"
     t.deny((year < FIRST_YEAR) | (year > end), "year", outside, "Leave the row out.", year)
-    born, died = (np.asarray(month)[row] // 12 for month in (w.born, w.death))
-    t.deny(year < born, "year", "{} is before the birth of worker {}", "Check id and year.", year, _Of(ids, row))
-    t.deny(year > died, "year", "{} is after the death of worker {}", "Check id and year.", year, _Of(ids, row))
+    _check_alive(t, row, year, np.full(t.rows, True), w.born // 12, w.death // 12, ids)
     twice = pd.Series(row * 10_000 + year).duplicated().to_numpy()
     t.deny(twice, "year", "{} stands twice for worker {}", "Keep one row.", year, _Of(ids, row))
     found = np.zeros((len(ids), last - FIRST_YEAR + 1), np.int64)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import first_month
 from jaxsim.dynamic.oasdi.basis import attains_62
-from jaxsim.dynamic.oasdi.careers import Workers, at, year, years_of
+from jaxsim.dynamic.oasdi.careers import Workers, at, within, year, years_of
 from jaxsim.dynamic.oasdi.computation import taxable
 from jaxsim.dynamic.oasdi.law import FIRST_YEAR
 from jaxsim.dynamic.oasdi.mortality import Mortality, alive
@@ -90,7 +90,7 @@ def present_worth(v: Valuation, w: Workers, p: Any, month: jax.Array) -> jax.Arr
 def _between_years(series: jax.Array, month: jax.Array) -> jax.Array:
     """A series that is known in the middle of years, at months, by straight lines which go on beyond its ends."""
     month = month - 6
-    whole = jnp.clip(month // 12 - FIRST_YEAR, 0, len(series) - 2)
+    whole = within(month // 12 - FIRST_YEAR, len(series) - 2)
     share = (month - 12 * (whole + FIRST_YEAR)) / 12.0
     return series[whole] + share * (series[whole + 1] - series[whole])
 
@@ -107,7 +107,7 @@ def _discount(v: Valuation, month: jax.Array) -> jax.Array:
     until = jnp.cumsum(force) - force
 
     def grown(month: jax.Array) -> jax.Array:
-        whole = jnp.clip(month // 12 - FIRST_YEAR, 0, len(force) - 1)
+        whole = within(month // 12 - FIRST_YEAR, len(force) - 1)
         return until[whole] + force[whole] * (month - 12 * (whole + FIRST_YEAR)) / 12.0
 
     return jnp.exp(grown(v.since) - grown(month))
