@@ -51,6 +51,10 @@ def quick_programs() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", before)
 
 
+QUICK_PROGRAMS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+"""What `quick_programs` does, for processes that tests start."""
+
+
 def make_persons(households: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Columns of persons in plausible random households: singles, couples, children, two units in some."""
     rng = np.random.default_rng(seed)

@@ -9,6 +9,8 @@ import pytest
 from ipykernel.kernelspec import write_kernel_spec
 from nbclient import NotebookClient
 
+from tests.conftest import QUICK_PROGRAMS
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 KERNEL = "jaxsim-tests"
 
@@ -27,6 +29,8 @@ def run_notebook(name: str, ask: str, folder: Path) -> Any:
         for variable in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
             patch.setenv(variable, str(folder / variable.lower()))
         patch.setenv("JAX_PLATFORMS", "cpu")
+        for variable, value in QUICK_PROGRAMS.items():
+            patch.setenv(variable, value)
         notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
         notebook.cells.append(nbformat.v4.new_code_cell(ask))
         resources = {"metadata": {"path": str(EXAMPLES)}}

@@ -17,6 +17,7 @@ import pytest
 
 import jaxsim as js
 from jaxsim.cli import cli
+from tests.conftest import QUICK_PROGRAMS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -134,7 +135,7 @@ def same_line(shown: str, printed: str) -> bool:
 def test_demo_prints_what_is_shown_and_writes_its_tables(tmp_path):
     (shown,) = re.findall(r"<!-- demo:.*?-->\n```text\n(.*?)^```$", TEXT, flags=re.M | re.S)
     code = "import sys; from jaxsim.cli import main; main()"
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", **QUICK_PROGRAMS}
     command = [sys.executable, "-c", code, "--no-cache", "demo", "--out", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

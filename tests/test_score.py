@@ -10,6 +10,8 @@ from jaxsim.data.ageing import age_to
 from jaxsim.score import BUDGET, Component, Score
 from jaxsim.simulation import Simulation
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 CREDIT = js.Reform({"irs.credits.ctc.amount": {2026: 3000}}, name="credit")
 RATE = js.Reform({"irs.income_tax.rates.rate.3": {2026: 0.25}}, name="rate")
 SHORT = range(2026, 2029)

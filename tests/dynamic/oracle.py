@@ -30,7 +30,7 @@ law       awi              {year: average wage index}, 1951 on
           bend_points      optional {year: (pia 1, pia 2, family 1, family 2, family 3)}; else from awi
           fra_months       optional {first birth year: months}; else 416(l)
           drc              optional {first birth year: percent a year}; else 402(w)(6)
-          cola_1999_first  optional percent of December 1999 for months before August 2001: 2.4
+          cola_1999_first  optional percent of December 1999 for months before July 2001: 2.4
           recomputation_minimum  optional, dollars by which a recomputation must raise the amount; 415(f)(4): 1
 
 Result: aime, pia, pia_at_eligibility, family_maximum, months, factor, benefit and the rest of `worker`'s return.
@@ -204,8 +204,8 @@ def cola_month(year: int) -> int:
 
 def cola_percent(year: int, as_of: int, law: Law) -> Fraction:
     percent = exact(law["cola"][year])
-    # P.L. 106-554, appendix A, section 205: the 2.4 percent of December 1999 became 2.5 for benefits from August 2001.
-    if year == 1999 and percent == Fraction(5, 2) and as_of < 2001 * 12 + 7:
+    # P.L. 106-554, POMS RS 00601.122: the 2.4 percent of December 1999 became 2.5 for months from July 2001.
+    if year == 1999 and percent == Fraction(5, 2) and as_of < 2001 * 12 + 6:
         return exact(law.get("cola_1999_first", "2.4"))
     return percent
 
@@ -382,31 +382,34 @@ def years_of_coverage(
 
 @dataclass(frozen=True)
 class Windfall:
-    """A pension that 415(a)(7) sets against the benefit: dollars a month, and the year of first eligibility."""
+    """A pension that 415(a)(7) sets against a month's benefit: dollars a month, year of eligibility, the month."""
 
     pension: Fraction
     eligibility: int
+    as_of: int
 
 
 WINDFALL_PERCENTS = {1986: 80, 1987: 70, 1988: 60, 1989: 50}  # 415(a)(7)(B)(ii); 40 for eligibility from 1990 on
 COVERAGE_PERCENTS = {29: 85, 28: 80, 27: 75, 26: 70, 25: 65, 24: 60, 23: 55, 22: 50, 21: 45}  # 415(a)(7)(D)
+BEFORE_1989 = {29: 80, 28: 70, 27: 60, 26: 50}  # before P.L. 100-647, section 8011
 
 
-def windfall_percent(eligibility: int, years: int) -> Fraction:
+def windfall_percent(eligibility: int, years: int, as_of: int) -> Fraction:
     """The larger of the percents by eligibility and by years of coverage; thirty years exempt: 415(a)(7)(D)."""
     if years >= 30:
         return PIA_PERCENTS[0]
-    return Fraction(max(WINDFALL_PERCENTS.get(eligibility, 40), COVERAGE_PERCENTS.get(years, 40)), 100)
+    by_coverage = COVERAGE_PERCENTS if as_of >= 1989 * 12 else BEFORE_1989
+    return Fraction(max(WINDFALL_PERCENTS.get(eligibility, 40), by_coverage.get(years, 40)), 100)
 
 
 def windfall_amount(aime: int, eligibility: int, percent: Fraction, windfall: Windfall, law: Law) -> Fraction:
     """415(a)(7)(B)(i): by the modified formula, or the ordinary amount less half the pension, before any increase.
 
-    CFR 404.213: each of the two, and the pension, down to the dime.
+    Both, and half of the pension, down to the dime.
     """
     modified = dime_down(sliced(Fraction(aime), bend_points(eligibility, law)[:2], (percent, *PIA_PERCENTS[1:])))
     ordinary = formula_amount(aime, eligibility, law)
-    return max(modified, dime_down(ordinary - dime_down(windfall.pension) / 2))
+    return max(modified, ordinary - dime_down(windfall.pension / 2))
 
 
 def windfall_of(record: Record, eligibility: int) -> Windfall | None:
@@ -420,7 +423,7 @@ def windfall_of(record: Record, eligibility: int) -> Windfall | None:
         return None
     if not month_of(since) <= month_of(record["as_of"]) < 2024 * 12:
         return None
-    return Windfall(exact(pension), eligibility)
+    return Windfall(exact(pension), eligibility, month_of(record["as_of"]))
 
 
 # The amount in force: candidates, first computation, recomputations
@@ -457,7 +460,10 @@ class Amount:
         return with_colas(self.raw, self.increases_from, month, law)
 
     def family_at(self, month: int, law: Law, *, disability: bool) -> Fraction:
-        if self.method == "special_minimum":  # never past the first bend point, so 150 percent either way
+        if self.method == "special_minimum" and disability:  # 403(a)(6) caps that of the disabled, not the worker's own
+            usual = with_colas(self.raw_disability_family, self.eligibility, month, law)
+            return max(usual, self.at(month, law))
+        if self.method == "special_minimum":
             return special_minimum_family(self.raw, month, law)
         raw = self.raw_disability_family if disability else self.raw_family
         return with_colas(raw, self.increases_from, month, law)
@@ -475,7 +481,8 @@ def wage_indexed(
     aime, years = average(earnings, base, path.number, path.eligibility, law)
     raw = formula_amount(aime, path.eligibility, law)
     if windfall is not None:  # "deemed to be computed under paragraph (1)": so the family maximum follows from it
-        percent = windfall_percent(windfall.eligibility, years_of_coverage(earnings, base, law, Fraction(25, 100)))
+        covered = years_of_coverage(earnings, base, law, Fraction(25, 100))
+        percent = windfall_percent(windfall.eligibility, covered, windfall.as_of)
         raw = windfall_amount(aime, path.eligibility, percent, windfall, law)
     return Amount(
         method=path.name,
@@ -505,7 +512,7 @@ def special_minimum(regular: Amount, path: Path, last_year: int, earnings: Mappi
         years=regular.years,
         raw=raw,
         raw_family=Fraction(0),
-        raw_disability_family=Fraction(0),
+        raw_disability_family=regular.raw_disability_family,
     )
 
 
@@ -637,14 +644,25 @@ def survivor_paths(birth: datetime.date, death: datetime.date, onset: datetime.d
 # Early, full and late entitlement
 
 
-def increment_months(birth: datetime.date, entitlement: int | None, as_of: int, death: int | None, law: Law) -> int:
+def increment_months(
+    birth: datetime.date,
+    entitlement: int | None,
+    as_of: int,
+    death: int | None,
+    law: Law,
+    quarters: Mapping[int, int],
+    before_year: int,
+) -> int:
     """402(w)(2)-(3), CFR 404.313: months from full retirement age to 70 without the benefit, those in effect.
 
-    Those of the years before as_of's count; the rest wait for January, but all count from the month of
-    attaining 70, and for a widow(er) all up to the month before death.
+    None of a calendar quarter in which the worker is not yet fully insured. Those of the years before as_of's count;
+    the rest wait for January, but all count from the month of attaining 70, and for a widow(er) all up to the month
+    before death.
     """
     first = month_attaining(birth, full_retirement_age(birth, law))
     at_70 = month_attaining(birth, 70 * 12)
+    while first < at_70 and not fully_insured(birth, quarters, before_year, quarter_of(first))[0]:
+        first = (quarter_of(first) + 1) * 3
     last = at_70 if entitlement is None else min(entitlement, at_70)
     if death is not None:
         last = min(last, death)
@@ -653,12 +671,14 @@ def increment_months(birth: datetime.date, entitlement: int | None, as_of: int, 
     return max(last - first, 0)
 
 
-def adjustment(birth: datetime.date, entitlement: int, as_of: int, law: Law) -> tuple[int, Fraction]:
+def adjustment(
+    birth: datetime.date, entitlement: int, as_of: int, law: Law, quarters: Mapping[int, int]
+) -> tuple[int, Fraction]:
     """Months and factor of an old-age benefit; see the head of the file for the sign."""
     early = month_attaining(birth, full_retirement_age(birth, law)) - entitlement
     if early > 0:
         return -early, 1 - old_age_reduction(early)
-    months = increment_months(birth, entitlement, as_of, None, law)
+    months = increment_months(birth, entitlement, as_of, None, law, quarters, year_attaining(birth, 62))
     return months, 1 + months * credit_per_month(birth, law)
 
 
@@ -724,7 +744,7 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
         if entitlement is not None and onset is None:
             months = -max(at_fra - entitlement, 0)
         if onset is None and months == 0:
-            months = increment_months(birth, entitlement, as_of, died, law)
+            months = increment_months(birth, entitlement, as_of, died, law, quarters, before)
     else:
         if entitlement is None or as_of < entitlement:
             raise ValueError("as_of before the entitlement")
@@ -736,14 +756,19 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
             paths = disability_paths(birth, onset, min(at_fra, as_of + 1), entitlement, earnings, care)
             last = quarter_of(month_of_date(onset))
             before = min(onset.year, at_62)
-            disabled = disability_insured(birth, quarters, month_of_date(onset))
+            began = month_of_date(onset)
+            disabled = any(  # CFR 404.131(b): or in a later month, to the first of the waiting period
+                fully_insured(birth, quarters, before, quarter_of(month))[0]
+                and disability_insured(birth, quarters, month)
+                for month in range(began, max(began, entitlement - 5) + 1)
+            )
         else:
             if entitlement < first_month_at_62(birth):
                 raise ValueError("entitled before 62")
             paths = [retirement_path(birth)]
             last = quarter_of(entitlement)
             before = at_62
-            months, factor = adjustment(birth, entitlement, as_of, law)
+            months, factor = adjustment(birth, entitlement, as_of, law, quarters)
         check(record, earnings, min(path.eligibility for path in paths))
         amount, plain = in_force(paths, entitlement, as_of, earnings, law, windfall)
 
@@ -772,7 +797,7 @@ def worker(record: Record, earnings: Mapping[int, Any], law: Law) -> dict[str, A
 
     # POMS RS 00615.742: the disability maximum gives way to the ordinary one at conversion or death.
     capped = kind == "disability" and as_of < at_fra
-    insured = {"old_age": fully, "disability": fully and disabled, "survivor": fully}[kind]
+    insured = {"old_age": fully, "disability": disabled, "survivor": fully}[kind]
     paid = kind != "survivor" and insured
     return {
         "aime": amount.aime,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date
+from math import ceil
 from typing import Any
 
 import jax
@@ -53,7 +55,7 @@ def of_worker(case: Case, found: dict[str, Any]) -> dict[str, float]:
     kind, fully = record["benefit_type"], found["fully_insured"]
     insured = {
         "old_age": fully,
-        "disability": fully and found["disability_insured"],
+        "disability": found["disability_insured"],
         "survivor": fully or found["currently_insured"],
     }
     numbers = {"aime", "pia", "family_maximum", "months", "benefit", "quarters"}
@@ -121,3 +123,67 @@ def test_random_workers_and_families() -> None:
 def test_ten_thousand_workers_and_families() -> None:
     counts = compare(26, seed=100)
     assert sum(counts[kind] for kind in KINDS) >= 10_000
+
+
+def case_of(birth: str, kind: str, entitlement: tuple[int, int], as_of: tuple[int, int], **others: Any) -> Case:
+    """A worker with earnings by spans of years, and perhaps a child."""
+    earnings, children = others.pop("earnings"), others.pop("children", [])
+    record = {"sex": "male", "birth_date": date.fromisoformat(birth), "benefit_type": kind, "entitlement": entitlement}
+    record |= {"as_of": as_of, "onset_date": None, "death_date": None, "quarters": None} | others
+    return Case(record, {year: amount for first, last, amount in earnings for year in range(first, last + 1)}, children)
+
+
+def covered(first: int, last: int) -> list[tuple[int, int, float]]:
+    """Earnings that just make years of coverage of the special minimum."""
+    base = oracle_law()["wage_base_old"]
+    return [(year, year, float(ceil(base[year] * (0.25 if year < 1991 else 0.15)))) for year in range(first, last + 1)]
+
+
+LATE, CAREER, LONG = [(2010, 2019, 2e4)], [(1960, 1999, 2e4)], [(1959, 1985, 1.5e4)]
+CHILD = {"relation": "child", "birth_date": date(1995, 5, 5), "entitlement": (2003, 9)}
+DETAILED = {
+    "insured only after full retirement age": (
+        case_of("1950-11-02", "old_age", (2021, 3), (2021, 3), earnings=LATE), (476, 486.4, 729.9, 13, 528),
+    ),
+    "and claimed sooner": (
+        case_of("1950-11-02", "old_age", (2019, 12), (2020, 6), earnings=LATE), (476, 480.2, 720.6, 2, 486),
+    ),
+    "27 years of coverage in 1988": (
+        case_of("1925-07-15", "old_age", (1988, 8), (1988, 8), earnings=LONG, pension=900.0),
+        (1522, 630.2, 1162.0, -23, 549),
+    ),
+    "in 1989": (
+        case_of("1925-07-15", "old_age", (1988, 8), (1989, 1), earnings=LONG, pension=900.0),
+        (1522, 672.1, 1231.0, -23, 586),
+    ),
+    "half of a pension": (
+        case_of("1950-07-15", "old_age", (2015, 8), (2015, 8), earnings=[(1990, 2010, 2e4)], pension=181.16),
+        (1398, 841.5, 1262.3, -11, 790),
+    ),
+    "special minimum of the disabled": (
+        case_of("1945-07-15", "disability", (2003, 9), (2005, 2), earnings=covered(1965, 2002), pension=3000.0,
+                onset_date=date(2003, 3, 10), children=[CHILD]), (None, 655.9, 876.4, 0, 655),
+    ),
+    "June 2001": (
+        case_of("1935-03-15", "old_age", (2000, 3), (2001, 6), earnings=CAREER), (2591, 1198.0, 2097.3, 0, 1198),
+    ),
+    "July 2001": (
+        case_of("1935-03-15", "old_age", (2000, 3), (2001, 7), earnings=CAREER), (2591, 1199.1, 2099.3, 0, 1199),
+    ),
+    "insured in a quarter after the onset": (
+        case_of("1970-07-02", "disability", (2020, 3), (2020, 3), onset_date=date(2019, 9, 3),
+                earnings=[(1990, 2000, 2e4), (2015, 2019, 5e4)]), (2626, 1399.4, 2099.1, 0, 1399),
+    ),
+}  # fmt: skip
+"""Average, amount, family maximum, months and benefit by pyanypia, a port of SSA's Detailed Calculator (2026)."""
+
+
+def test_amounts_of_the_detailed_calculator() -> None:
+    cases = [case for case, _ in DETAILED.values()]
+    padded = [*cases, *cases[:1] * (CHUNK - len(cases))]  # as many as of the others: one program
+    paid, families = jax.device_get(answer(as_workers(padded), as_members(padded, MEMBERS), law()))
+    for row, (name, (_, expected)) in enumerate(DETAILED.items()):
+        for field, value in zip(("aime", "pia", "family_maximum", "months", "benefit"), expected, strict=True):
+            assert value is None or getattr(paid, field)[row] == pytest.approx(value), (name, field)
+    assert [families.after_maximum[0], families.benefit[0]] == pytest.approx([220.5, 220])
+    assert not differences(padded)[0]

@@ -64,7 +64,7 @@ def test_amounts_of_workers_and_families(given: list[Any], tmp_path: Path) -> No
     assert list(table) == ["id", "aime", "pia", "family_maximum", "months", "factor", "benefit", "insured"]
     assert table["id"].tolist() == [7, 8, 9]
     assert table["insured"].tolist() == ["fully", "fully", "not insured"]
-    assert table["months"].tolist() == [-36, 0, 5]
+    assert table["months"].tolist() == [-36, 0, 0]  # no credits before one is insured
     assert table["factor"][0] == 0.8
     assert table["benefit"].tolist() == [int(0.8 * table["pia"][0]), 0, 0]
     family = pd.read_csv(out.with_name("members.csv"))

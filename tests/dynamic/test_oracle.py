@@ -233,8 +233,8 @@ def test_increases_of_the_special_minimum() -> None:
 
 
 def test_the_increase_of_december_1999() -> None:
-    # 1000 x 1.024, then x 1.035 = 1059.84; from August 2001 1000 x 1.025 = 1025, x 1.035 = 1060.875.
-    for when, amount in (((2000, 1), "1024"), ((2001, 7), "1059.8"), ((2001, 8), "1060.8")):
+    # 1000 x 1.024, then x 1.035 = 1059.84; from July 2001 1000 x 1.025 = 1025, x 1.035 = 1060.875.
+    for when, amount in (((2000, 1), "1024"), ((2001, 6), "1059.8"), ((2001, 7), "1060.8")):
         assert with_colas(Fraction(1000), 1999, month_of(when), LAW) == exact(amount)
 
 

@@ -27,6 +27,8 @@ from jaxsim.rules.us.inputs import JOINT, SEPARATE
 from jaxsim.rules.us.units import DERIVED
 from jaxsim.simulation import Simulation
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 YEAR = 2026
 UNITS = 256
 PROFILE = settings(max_examples=10, deadline=None, derandomize=True, database=None)

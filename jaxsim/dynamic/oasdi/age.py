@@ -30,11 +30,16 @@ def widow_full_retirement_month(born: jax.Array, p: Any) -> jax.Array:
     return attains(born, at(p.full_retirement_age.widow, year(born) + 60).astype(born.dtype))
 
 
-def worker_months(w: Workers, p: Any) -> jax.Array:
+def worker_months(w: Workers, p: Any, credits_from: jax.Array) -> jax.Array:
     """Months of reduction, negative, or of credit, positive [workers]; 0 for the disabled.
 
     Credits stop at 70. Those of a year are paid from the next January, but at 70 and to survivors at once (42 USC
     402(w)(2), 20 CFR 404.313); who dies before claiming earns them up to the month before death.
+
+    Args:
+        w: workers.
+        p: the law.
+        credits_from: first month that can earn a credit [workers], see `insured.credits_from`.
     """
     full = full_retirement_month(w.born, p)
     at_70 = attains(w.born, at(p.delayed_credit.last_age, year(w.born) + 70).astype(w.born.dtype))
@@ -42,7 +47,7 @@ def worker_months(w: Workers, p: Any) -> jax.Array:
     paid_from = jnp.where(dead, w.death, jnp.where(w.as_of < at_70, 12 * year(w.as_of), at_70))
     last = jnp.where(w.entitlement < at_70, w.entitlement, at_70)
     last = jnp.where(last < paid_from, last, paid_from)
-    credit = jnp.where(last > full, last - full, 0)
+    credit = jnp.where(last > credits_from, last - credits_from, 0)
     months = jnp.where(w.entitlement < full, w.entitlement - full, credit)
     disabled = (w.kind == DISABILITY) | (dead & (w.onset < NEVER))
     return jnp.where(disabled, 0, months).astype(jnp.result_type(float))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxsim.dynamic.oasdi.age import full_retirement_month
 from jaxsim.dynamic.oasdi.basis import attains_62, elapsed_years, greater, lesser
 from jaxsim.dynamic.oasdi.careers import DISABILITY, NEVER, OLD_AGE, SURVIVOR, Workers, at, year, years_of
 from jaxsim.dynamic.oasdi.computation import taxable
+
+WAITING_PERIOD = 5
+"""Months (42 USC 423(c)(2))."""
 
 
 class Insured(NamedTuple):
@@ -46,12 +51,35 @@ def quarters_by_year(earnings: jax.Array, p: Any) -> jax.Array:
 def fully_insured(w: Workers, p: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Quarters of coverage, those that fully insured status needs, and that status, 0 or 1; each [workers]."""
     event, by_year = _event(w), quarters_by_year(taxable(w, p), p)
-    eligible = lesser(attains_62(w), lesser(year(w.onset), jnp.where(w.kind == SURVIVOR, year(w.death), 9999)))
     quarters = jnp.where(w.quarters >= 0, w.quarters, _covered(by_year, w, event // 3, event))
+    needed = _needed(w, p)
+    return quarters, needed, jnp.asarray(quarters >= needed, needed.dtype)
+
+
+def _needed(w: Workers, p: Any) -> jax.Array:
+    """Quarters of coverage that fully insured status needs [workers]."""
+    eligible = lesser(attains_62(w), lesser(year(w.onset), jnp.where(w.kind == SURVIVOR, year(w.death), 9999)))
     least, most = at(p.insured.fully.least, eligible), at(p.insured.fully.most, eligible)
     elapsed = elapsed_years(w, eligible, p)
-    needed = jnp.where(elapsed < least, least, jnp.where(elapsed < most, elapsed, most))
-    return quarters, needed, jnp.asarray(quarters >= needed, needed.dtype)
+    return jnp.where(elapsed < least, least, jnp.where(elapsed < most, elapsed, most))
+
+
+def credits_from(w: Workers, p: Any) -> jax.Array:
+    """First month that can earn a delayed credit [workers]: of full retirement age and fully insured (402(w)(2)(A)).
+
+    Who becomes insured later earns credits from the calendar quarter of the last quarter of coverage needed, `NEVER`
+    without enough of them. Quarters that are given have no dates: they count from the beginning.
+    """
+    full, needed, by_year = full_retirement_month(w.born, p), _needed(w, p), quarters_by_year(taxable(w, p), p)
+    late = (w.quarters < 0) & (_covered(by_year, w, full // 3, full) < needed)
+
+    def since_insured() -> jax.Array:
+        total = jnp.cumsum(by_year, axis=0)
+        missing = greater(needed - (total - by_year), jnp.ones_like(needed)).astype(full.dtype)
+        month = (12 * years_of(w) + 3 * (missing - 1)).astype(full.dtype)
+        return jnp.where(late, greater(full, jnp.min(jnp.where(total >= needed, month, NEVER), axis=0)), full)
+
+    return jax.lax.cond(jnp.any(late), since_insured, lambda: full)
 
 
 def entitled(w: Workers, p: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -68,9 +96,10 @@ def insured(w: Workers, p: Any) -> Insured:
     """Insured status of workers [workers].
 
     Quarters are known by year, not by place in it. So of the year of the event, and of the first year of a window,
-    those count that could lie in its quarters there.
+    those count that could lie in its quarters there. Who is not insured at the onset of a disability may be in a later
+    quarter, up to that in which the waiting period of five months begins (20 CFR 404.131(b)).
     """
-    born, event, by_year = w.born, _event(w), quarters_by_year(taxable(w, p), p)
+    event, by_year = _event(w), quarters_by_year(taxable(w, p), p)
     quarters, needed, is_fully = fully_insured(w, p)
     fully = is_fully > 0
 
@@ -84,16 +113,21 @@ def insured(w: Workers, p: Any) -> Insured:
     at_onset = (covered(window, w.onset) >= enough) | (covered(window, w.onset - 3) >= enough)
     currently = currently | ((w.onset < NEVER) & at_onset)
 
-    rule = p.insured.disability
-    usual = covered(at(rule.window, year(w.onset)), w.onset) >= at(rule.quarters, year(w.onset))
-    since_21 = (event // 3 - (born + 252) // 3).astype(needed.dtype)
-    share = jnp.floor(at(rule.young_share, year(event)) * since_21 + 1e-6)
-    fewest = at(rule.young_least, year(event))
-    young = covered(greater(since_21, 2 * fewest), event) >= greater(share, fewest)
-    under_31 = event < born + 372
-    recent = (usual | (under_31 & young)) | (w.quarters >= 0)  # quarters that are given have no dates
-    entitled = jnp.where(w.kind == DISABILITY, fully & recent, jnp.where(w.kind == SURVIVOR, fully | currently, fully))
-    floats = [jnp.asarray(x, needed.dtype) for x in (fully, currently, fully & recent, entitled)]
+    def disability(month: jax.Array) -> jax.Array:
+        """Whether workers are insured for disability in a month [workers]."""
+        rule, of = p.insured.disability, year(month)
+        usual = covered(at(rule.window, of), month) >= at(rule.quarters, of)
+        since_21 = (month // 3 - (w.born + 252) // 3).astype(needed.dtype)
+        share, fewest = jnp.floor(at(rule.young_share, of) * since_21 + 1e-6), at(rule.young_least, of)
+        young = covered(greater(since_21, 2 * fewest), month) >= greater(share, fewest)
+        return (covered(month // 3, month) >= needed) & (usual | (month < w.born + 372) & young)
+
+    last = greater(w.onset, w.entitlement - WAITING_PERIOD)
+    tried = [last, *(lesser(w.onset + later, last) for later in (0, 3, 6, 9))]  # years with the onset's fill up
+    of_disability = functools.reduce(jnp.logical_or, map(disability, tried))
+    of_disability = jnp.where(w.quarters >= 0, fully, of_disability)  # quarters that are given have no dates
+    entitled = jnp.where(w.kind == DISABILITY, of_disability, jnp.where(w.kind == SURVIVOR, fully | currently, fully))
+    floats = [jnp.asarray(x, needed.dtype) for x in (fully, currently, of_disability, entitled)]
     return Insured(quarters, needed, *floats)
 
 

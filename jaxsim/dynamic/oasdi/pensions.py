@@ -37,13 +37,13 @@ def windfall_factor(w: Workers, basis: Basis, p: Any) -> jax.Array:
     """First factor of the formula of workers with a pension [workers] (42 USC 415(a)(7)(B)(ii) and (D)).
 
     That of the year of eligibility or, if larger, the lowest one raised for every year of coverage above the first
-    twenty, at most the ordinary factor. A year of coverage takes a quarter of the old-law base also after 1990. Months
-    before 1989, in which years of coverage counted from the twenty-sixth, are taken like later ones.
+    twenty (in months before 1989, twenty-five), at most the ordinary factor. A year of coverage takes a quarter of the
+    old-law base also after 1990.
     """
-    eligible = first_eligible(w)
+    eligible, of = first_eligible(w), year(w.as_of)
     years = years_of_coverage(w, basis, p.wep.coverage_share, p)
     lowest = at(p.wep.factor, greater(eligible, jnp.full_like(eligible, PHASED_IN)))
-    raised = lowest + at(p.wep.factor_per_year, eligible) * relu(years - at(p.wep.first_years, eligible))
+    raised = lowest + at(p.wep.factor_per_year, of) * relu(years - at(p.wep.first_years, of))
     ordinary = at(p.pia.factors, basis.eligible)[:, 0]
     lowered = lower_of(higher_of(raised, at(p.wep.factor, eligible)), ordinary)
     return jnp.where(years >= EXEMPT_YEARS, ordinary, lowered)
@@ -53,8 +53,8 @@ def without_windfall(first: jax.Array, modified: jax.Array, w: Workers, p: Any, 
     """Primary insurance amount before increases of workers with a pension [workers], $/month.
 
     The larger of the amount by the modified formula and the ordinary one less half of the pension (42 USC
-    415(a)(7)(B)(i)); the pension counts down to the dime (20 CFR 404.213(b)). It holds for the months of both pension
-    and benefit; who died is treated as though there had never been a pension (42 USC 415(f)(9), 20 CFR 404.288(c)).
+    415(a)(7)(B)(i)), which SSA's programs round down to the dime. It holds for the months of both pension and benefit;
+    who died is treated as though there had never been a pension (42 USC 415(f)(9), 20 CFR 404.288(c)).
 
     Args:
         first: amount by the ordinary formula [workers].
@@ -64,9 +64,7 @@ def without_windfall(first: jax.Array, modified: jax.Array, w: Workers, p: Any, 
         r: rounding.
     """
     eligible, pension, pension_from = first_eligible(w), jnp.asarray(w.pension), jnp.asarray(w.pension_from)
-    unit, is_down = at(p.rounding.pia, eligible), at(p.rounding.pia_down, eligible)
-    share = at(p.wep.pension_share, eligible)
-    guaranteed = r.towards(first - share * r.down(pension, unit), unit, is_down)
+    guaranteed = first - r.down(at(p.wep.pension_share, eligible) * pension, at(p.rounding.pia, eligible))
     in_force = (at(p.wep.in_force, year(w.as_of)) > 0) & (eligible >= FIRST_ELIGIBLE)
     applies = in_force & (w.kind != SURVIVOR) & (pension_from <= w.as_of)
     return jnp.where(applies, higher_of(modified, guaranteed), first)

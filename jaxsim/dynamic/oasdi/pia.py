@@ -18,8 +18,8 @@ from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import higher_of, lower_of, relu
 
 FIRST_INCREASE = 1975
-UNDERPAID_UNTIL = 12 * 2001 + 7
-"""August 2001: months before it were paid with the increase of December 1999 as first computed (P.L. 106-554)."""
+UNDERPAID_UNTIL = 12 * 2001 + 6
+"""July 2001: months before it were paid with the increase of December 1999 as first computed (POMS RS 00601.122)."""
 
 
 def before_increases(w: Workers, basis: Basis, p: Any, r: Rounding) -> tuple[jax.Array, jax.Array]:
@@ -159,7 +159,8 @@ def amounts(w: Workers, basis: Basis, p: Any, r: Rounding) -> Amounts:
     """The amounts on a basis: by the formula or, if that is more, the special minimum.
 
     A pension from work that is not covered lowers what the formula gives, and with it the family maximum and every
-    increase, but not the special minimum. The family maximum of the disabled holds until full retirement age.
+    increase, but not the special minimum. The family maximum of the disabled holds until full retirement age, with the
+    special minimum as well (42 USC 403(a)(6)), but leaves that to the worker.
     """
     eligible = basis.eligible
     aime, first = before_increases(w, basis, p, r)
@@ -168,6 +169,7 @@ def amounts(w: Workers, basis: Basis, p: Any, r: Rounding) -> Amounts:
     both = with_increases(jnp.stack([first, family]), eligible, w.as_of, p, r)
 
     least, of_family = special_minimum(w, basis, p, r)
+    of_family = jnp.where(is_disabled, higher_of(both[1], least), of_family)
     is_special = least > both[0]
     return Amounts(aime, jnp.where(is_special, least, both[0]), both[0], jnp.where(is_special, of_family, both[1]))
 

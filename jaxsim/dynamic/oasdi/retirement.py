@@ -17,7 +17,7 @@ from jaxsim.dynamic.oasdi.age import adjusted_months, full_retirement_month, wor
 from jaxsim.dynamic.oasdi.basis import attains_62
 from jaxsim.dynamic.oasdi.careers import Workers, at, earned_in, year
 from jaxsim.dynamic.oasdi.earnings_test import deductions, excess_of, last_tested_month, works
-from jaxsim.dynamic.oasdi.insured import fully_insured
+from jaxsim.dynamic.oasdi.insured import credits_from, fully_insured
 from jaxsim.dynamic.oasdi.pia import best_amounts, increases
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.dynamic.oasdi.worker import before_dollars
@@ -32,17 +32,19 @@ SPANS = 12 * BY_MONTH + 2 * (YEARS - BY_MONTH)
 
 
 class Retirement(NamedTuple):
-    """Primary insurance amounts over a retirement, each [spans, workers].
+    """Primary insurance amounts over a retirement, each [spans, workers] but the last.
 
     Attributes:
         month: the first month of a span.
         pia: primary insurance amount, $/month.
         regular: the same by the formula alone, to which delayed credits are added.
+        credits_from: first month that can earn a delayed credit [workers].
     """
 
     month: jax.Array
     pia: jax.Array
     regular: jax.Array
+    credits_from: jax.Array
 
 
 def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
@@ -81,7 +83,8 @@ def retirement(w: Workers, p: Any, exact: bool = True) -> Retirement:
     amounts = jax.lax.scan(of_year, jnp.zeros((2, len(w.born)), kind), jnp.arange(YEARS))[1]  # [years, 2, 2, workers]
     january = 12 * first
     month = january + jnp.arange(12 * YEARS, dtype=january.dtype)[:, None]
-    return Retirement(_firsts(month), *(_firsts(_each_month(amounts[:, :, k])) for k in range(2)))
+    pia, regular = (_firsts(_each_month(amounts[:, :, k])) for k in range(2))
+    return Retirement(_firsts(month), pia, regular, credits_from(w, p))
 
 
 def _increased(amounts: jax.Array, of_year: jax.Array, p: Any, r: Rounding) -> jax.Array:
@@ -131,7 +134,7 @@ def paid(of: Retirement, w: Workers, p: Any, exact: bool = True, earnings_test: 
     """
     r = Rounding(exact)
     of_year = year(of.month)
-    months = worker_months(w._replace(as_of=of.month), p)
+    months = worker_months(w._replace(as_of=of.month), p, of.credits_from)
     entitled = (of.month >= w.entitlement) & (fully_insured(w, p)[2] > 0)
 
     def amounts(months: jax.Array) -> jax.Array:

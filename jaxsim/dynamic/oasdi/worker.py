@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxsim.dynamic.oasdi.age import adjusted_months, worker_factor, worker_months
 from jaxsim.dynamic.oasdi.careers import SURVIVOR, Workers, at, year
-from jaxsim.dynamic.oasdi.insured import entitled
+from jaxsim.dynamic.oasdi.insured import credits_from, entitled
 from jaxsim.dynamic.oasdi.pia import best_amounts
 from jaxsim.dynamic.oasdi.rounding import Rounding
 from jaxsim.numerics import higher_of
@@ -67,7 +67,7 @@ def worker_benefits(w: Workers, p: Any, exact: bool = True, withheld: jax.Array 
     r = Rounding(exact)
     quarters, fully, status = entitled(w, p)
     found = best_amounts(w, p, r)
-    months = worker_months(w, p)
+    months = worker_months(w, p, credits_from(w, p))
     months = months if withheld is None else adjusted_months(w, months, withheld, p)
     factor = worker_factor(months, w.born, p)
     amount = before_dollars(found.pia, found.regular, months, factor, year(w.as_of), p, r)
