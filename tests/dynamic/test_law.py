@@ -348,9 +348,6 @@ NOT_MODELLED = {
     "payroll.self_employed": "taxes of a lifetime",
     "payroll.self_employed_credit": "taxes of a lifetime",
     "reduction.widow.disabled_further_rate": "ended in 1983",
-    "sga.non_blind": "work while disabled",
-    "sga.blind": "work while disabled",
-    "sga.trial_work": "work while disabled",
 }
 """Parameters that no function reads yet, and what would read them."""
 

@@ -9,6 +9,8 @@ Beneath it are pure functions of arrays, for derivatives: `worker_benefits`, `fa
 
 from jaxsim.dynamic.oasdi.benefits import Benefits, benefits, read
 from jaxsim.dynamic.oasdi.careers import KINDS, NEVER, Workers
+from jaxsim.dynamic.oasdi.disability_work import DisabilityWork, disability_work
+from jaxsim.dynamic.oasdi.earnings_test import WorkDeductions, work_deductions
 from jaxsim.dynamic.oasdi.family import RELATIONS, MemberBenefit, Members, family_benefits
 from jaxsim.dynamic.oasdi.insured import Insured, insured
 from jaxsim.dynamic.oasdi.law import oasdi_law
@@ -31,6 +33,7 @@ __all__ = [
     "NEVER",
     "RELATIONS",
     "Benefits",
+    "DisabilityWork",
     "Insured",
     "LifetimeValue",
     "Lifetimes",
@@ -39,12 +42,14 @@ __all__ = [
     "Mortality",
     "Retirement",
     "Valuation",
+    "WorkDeductions",
     "WorkerBenefit",
     "Workers",
     "alive",
     "benefits",
     "benefits_by_claim",
     "contribution_rate",
+    "disability_work",
     "family_benefits",
     "insured",
     "lifetime",
@@ -54,5 +59,6 @@ __all__ = [
     "paid",
     "read",
     "retirement",
+    "work_deductions",
     "worker_benefits",
 ]
