@@ -65,7 +65,7 @@ def year(month: jax.Array) -> jax.Array:
 
 def years_of(w: Workers) -> jax.Array:
     """Calendar years of the earnings [years, 1]."""
-    return jnp.arange(FIRST_YEAR, FIRST_YEAR + w.earnings.shape[1])[:, None]
+    return jnp.arange(FIRST_YEAR, FIRST_YEAR + w.earnings.shape[1], dtype=w.born.dtype)[:, None]
 
 
 def attains(born: jax.Array, months: Any) -> jax.Array:

@@ -74,6 +74,6 @@ def years_of_coverage(w: Workers, basis: Basis, share: jax.Array, p: Any) -> jax
     years = years_of(w)
     needed = (share * p.old_law_base)[: w.earnings.shape[1], None]
     enough = (needed - 1e-6 <= w.earnings.T) & is_base_year(basis, years, p)
-    before_1951 = jnp.sum(jnp.where(years <= 1950, taxable(w, p), 0.0), axis=0)
+    before_1951 = jnp.sum(taxable(w, p)[: 1951 - FIRST_YEAR], axis=0)
     whole = jnp.floor(before_1951 / p.special_minimum.early_amount[0] + 1e-6)
     return jnp.sum(enough, axis=0) + lesser(whole, p.special_minimum.early_most[0])

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 CENT = 0.01
 MOST = 2.0**31 - 256
 """Largest whole number of units; where amounts reach 21 million dollars units are larger than a cent."""
+COUNT = jnp.int16
+"""Small whole numbers: years are counted some 25 times."""
 
 
 def share_counted(amounts: jax.Array, number: jax.Array) -> jax.Array:
@@ -31,8 +33,8 @@ def share_counted(amounts: jax.Array, number: jax.Array) -> jax.Array:
     number = number.astype(units.dtype)
     last = value_of_rank(units, number)
     higher, level = units > last, units == last
-    left = number - jnp.sum(higher, axis=0, dtype=units.dtype)
-    alike = jnp.sum(level, axis=0, dtype=units.dtype)
+    left = number - jnp.sum(higher, axis=0, dtype=COUNT)
+    alike = jnp.sum(level, axis=0, dtype=COUNT)
     share = left.astype(amounts.dtype) / jnp.where(alike > left, alike, jnp.where(left > 0, left, 1))
     share = jnp.where(units > 0, share, 1.0)
     return jnp.where(higher, 1.0, jnp.where(level, share, 0.0))
@@ -52,7 +54,7 @@ def value_of_rank(units: jax.Array, rank: jax.Array) -> jax.Array:
 
     def step(k: jax.Array, found: jax.Array) -> jax.Array:
         higher = found | (one << (bits - 1 - k))
-        enough = jnp.sum(units >= higher, axis=0, dtype=units.dtype) >= rank
+        enough = jnp.sum(units >= higher, axis=0, dtype=COUNT) >= rank.astype(COUNT)
         return jnp.where(enough, higher, found)
 
     return jax.lax.fori_loop(0, bits, step, jnp.zeros(units.shape[1:], units.dtype))

@@ -80,14 +80,17 @@ def with_increases(
         return amount * _growth(since, as_of, p)
     years = jnp.arange(FIRST_YEAR, FIRST_YEAR + p.cola.percent.shape[0])
 
+    def floored(raised: jax.Array, unit: jax.Array) -> jax.Array:
+        least = r.towards(family_share * raised[0], unit, jnp.zeros_like(unit))
+        return jnp.stack([raised[0], higher_of(raised[1], least)])
+
     def increase(amount: jax.Array, of: Any) -> tuple[jax.Array, None]:
         of_year, rate, month, underpaid, unit, down = of
         paid = rate - jnp.where(as_of < UNDERPAID_UNTIL, underpaid, 0.0)
         applies = (of_year >= since) & (12 * of_year + month.astype(of_year.dtype) - 1 <= as_of) & (paid > 0)
         raised = r.towards(amount * (1.0 + paid), unit, down)
-        if family_share is not None:
-            least = r.towards(family_share * raised[0], unit, down)
-            raised = raised.at[1].set(jnp.where(down > 0.5, raised[1], higher_of(raised[1], least)))
+        if family_share is not None:  # few years round up: a branch, as the floor takes longer than all the rest
+            raised = jax.lax.cond(down > 0.5, lambda x, _: x, floored, raised, unit)
         return jnp.where(applies, raised, amount), None
 
     series = (years, increases(p), p.cola.month, p.cola.underpaid, p.rounding.pia, p.rounding.increase_down)
