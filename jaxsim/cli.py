@@ -1,4 +1,4 @@
-"""The command line: `jaxsim demo | run | score | sweep | merge | calibrate | oasdi | calc | params | explain ...`.
+"""The command line: `jaxsim demo | run | score | sweep | calibrate | oasdi | lifetime | calc | params | explain ...`.
 
 Exit codes: 0 done; 1 `doctor` found something broken; 2 the user's input is wrong (the message says how to mend it).
 """
@@ -16,7 +16,7 @@ import click
 
 from jaxsim.baselines import CURRENT
 from jaxsim.cli_calibrate import calibrate, targets
-from jaxsim.cli_oasdi import oasdi
+from jaxsim.cli_oasdi import lifetime, oasdi
 from jaxsim.cli_sweep import merge, sweep
 from jaxsim.cli_window import baselines, score
 from jaxsim.console import make_console, print_table, with_baseline, with_population, with_tables, writable
@@ -72,6 +72,7 @@ cli.add_command(merge)
 cli.add_command(calibrate)
 cli.add_command(targets)
 cli.add_command(oasdi)
+cli.add_command(lifetime)
 
 
 @cli.command()

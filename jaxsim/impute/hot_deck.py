@@ -15,6 +15,8 @@ from jaxsim.impute.columns import Columns
 from jaxsim.impute.design import Design, Scale
 
 HAIR = 1e-3  # of a standard deviation
+FEW = 8
+"""Dimensions in which a tree finds neighbours sooner than plain distances do."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,11 @@ class HotDeckConditional(Conditional):
         return False
 
     @functools.cached_property
-    def _tree(self) -> Any:
-        from sklearn.neighbors import KDTree
+    def _search(self) -> Any:
+        from sklearn.neighbors import NearestNeighbors
 
-        return KDTree(self.places)
+        method = "kd_tree" if self.places.shape[1] <= FEW else "brute"
+        return NearestNeighbors(n_neighbors=self.neighbours, algorithm=method).fit(self.places)
 
     def draw(self, x: Any, u: Any) -> Any:
         u = np.asarray(u)
@@ -74,7 +77,7 @@ class HotDeckConditional(Conditional):
             return self.y[np.minimum(np.searchsorted(reached, u[:, 0] * reached[-1]), len(self.y) - 1)]
         features = self.scale(self.design(np.asarray(x))).astype(np.float32)
         features = features + HAIR * (2 * u[:, 1:] - 1).astype(np.float32)
-        near = self._tree.query(features, k=self.neighbours, return_distance=False)
+        near = self._search.kneighbors(features, return_distance=False)
         reached = np.cumsum(self.weights[near], axis=1)
         which = np.sum(u[:, :1] * reached[:, -1:] > reached, axis=1)
         return self.y[near[np.arange(len(near)), which]]

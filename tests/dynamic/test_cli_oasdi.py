@@ -16,6 +16,8 @@ import pytest
 from jaxsim.cli import cli
 from jaxsim.errors import JaxsimError
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 WORKERS = """id,sex,birth_date,benefit_type,entitlement,as_of,onset_date,death_date
 7,female,1960-05-10,old_age,2024-05,2026-01,,
 8,male,1955-07-01,survivor,,2026-01,,2021-08-15
@@ -144,3 +146,40 @@ def test_a_mistake_has_no_traceback_and_leaves_old_files(given: list[Any], tmp_p
     problem = "workers.csv: column 'entitlement': 2021-05 is too early: the first possible month is 2022-06"
     assert problem in done.stderr
     assert out.read_text() == "old"
+
+
+LIVES = "id,sex,birth_date,entitlement\n7,female,1963-05-10,\n8,male,1963-07-01,2030-07\n"
+
+
+def test_lifetimes(tmp_path: Path) -> None:
+    (tmp_path / "lives.csv").write_text(LIVES)
+    (tmp_path / "earnings.csv").write_text(EARNINGS)
+    (tmp_path / "mortality.csv").write_text("age,qx\n" + "".join(f"{age},{float(age >= 90)}\n" for age in range(91)))
+    out, by_age, plot = (tmp_path / "out" / name for name in ("worth.csv", "by_age.parquet", "worth.svg"))
+    given = ["lifetime", "--workers", tmp_path / "lives.csv", "--earnings", tmp_path / "earnings.csv", "--out", out]
+    done = jaxsim(*given, "--out-by-age", by_age, "--plot", plot, "--mortality", tmp_path / "mortality.csv",
+                  "--discount", 0, "--alive-at", 65)  # fmt: skip
+    assert done.exit_code == 0
+    assert re.search(r"2 workers, benefits worth \$[\d,]+ on average, [\d.]+ times the contributions", done.output)
+    table = pd.read_csv(out)
+    assert table["claim"].tolist() == ["2033-05", "2030-07"]  # all live to 90, without interest: the first waits to 70
+    assert table["best"].tolist() == ["2033-05", "2033-06"]  # an age is attained on the day before the birthday
+    values = pd.read_parquet(by_age)
+    assert values.columns[0] == "id"
+    assert values.shape == (2, 98)
+    assert values["840"][0] == pytest.approx(table["benefits"][0])
+    assert plot.read_text().startswith("<?xml")
+
+
+def test_mistakes_with_lifetimes(tmp_path: Path) -> None:
+    (tmp_path / "lives.csv").write_text(LIVES)
+    (tmp_path / "earnings.csv").write_text(EARNINGS)
+    given = ["lifetime", "--workers", tmp_path / "lives.csv", "--earnings", tmp_path / "earnings.csv"]
+    out = tmp_path / "worth.csv"
+    assert jaxsim(*given, "--out", out, "--out-by-age", out).exit_code == 2
+    assert "name a .png, .pdf, .svg file" in broken(given, "--out", out, "--plot", tmp_path / "worth.xls")
+    assert "write 0.02 for 2%" in broken(given, "--out", out, "--discount", 2)
+    assert "discount" in broken(given, "--out", out, "--discount", "nan")
+    (tmp_path / "lives.csv").write_text(LIVES.replace("2030-07", "2020-07"))
+    assert "2020-07 is before 2025-07" in broken(given, "--out", out)
+    assert not out.exists()
