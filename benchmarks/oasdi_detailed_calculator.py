@@ -162,7 +162,7 @@ def differences(cases: Sequence[Case]) -> Iterator[tuple[str, str, int, float, f
             continue
         for (_, member), of_them, asked in zip(families[k].iterrows(), other.family, case.members, strict=True):
             if worker["insured"] == "currently" and asked["relation"] in ("widow", "disabled_widow"):
-                continue  # the port does not ask for a fully insured worker
+                continue  # who are paid nothing: the port does not ask for a fully insured worker
             for name, attribute in OF_MEMBER.items():
                 yield asked["relation"], name, k, member[name], getattr(of_them, attribute)
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsim.impute.columns import Columns
 from jaxsim.impute.weighted import quantile
+
+NEAR = 1.0
+"""Spreads within which features level off beyond the donors' range."""
+TWICE = 2.0
+"""Amounts above the largest donor's level off within this multiple of it."""
 
 
 def _module(array: Any) -> Any:
@@ -70,12 +76,22 @@ class Design(eqx.Module):
 class Scale(eqx.Module):
     """Features for networks: the inverse hyperbolic sine, in units of a column's own size, then mean 0 and spread 1.
 
-    The inverse hyperbolic sine is linear near 0 and logarithmic far away, smooth, and takes negative amounts.
+    The inverse hyperbolic sine is linear near 0 and logarithmic far away, smooth, and takes negative amounts. Beyond
+    the donors' range networks were never taught: there features level off, and so do amounts.
+
+    Attributes:
+        unit: median size of what is not 0 [width].
+        mean: of the donors [width].
+        spread: of the donors [width].
+        low: the donors' least value, scaled [width].
+        high: their largest [width].
     """
 
     unit: Any
     mean: Any
     spread: Any
+    low: Any
+    high: Any
 
     @staticmethod
     def learn(features: np.ndarray, weights: np.ndarray) -> Scale:
@@ -89,10 +105,45 @@ class Scale(eqx.Module):
         share = weights / weights.sum()
         mean = share @ scaled
         spread = np.sqrt(share @ (scaled - mean) ** 2)
-        return Scale(unit, mean, np.where(spread > 1e-9, spread, 1.0))
+        spread = np.where(spread > 1e-9, spread, 1.0)
+        placed = (scaled - mean) / spread
+        return Scale(unit, mean, spread, placed.min(axis=0), placed.max(axis=0))
 
     def __call__(self, features: Any) -> Any:
         """Scaled features [rows, width]."""
         xp = _module(features)
         unit, mean, spread = (xp.asarray(a, features.dtype) for a in (self.unit, self.mean, self.spread))
         return (xp.arcsinh(features / unit) - mean) / spread
+
+    def near(self, scaled: Any, room: Any = NEAR) -> Any:
+        """Scaled features [rows, width] that level off beyond the donors' range, smoothly, within a room [width]."""
+        xp = _module(scaled)
+        low, high, room = (xp.asarray(a, scaled.dtype) for a in (self.low, self.high, room))
+        above, below = xp.where(scaled > high, scaled - high, 0.0), xp.where(scaled < low, low - scaled, 0.0)
+        return scaled - above + room * xp.tanh(above / room) + below - room * xp.tanh(below / room)
+
+    def amounts(self, scaled: Any) -> Any:
+        """Amounts [rows, width] of scaled ones, at most about `TWICE` as far out as the donors'."""
+        unit, mean, spread = (jnp.asarray(a, scaled.dtype) for a in (self.unit, self.mean, self.spread))
+        return unit * jnp.sinh(mean + spread * self.near(scaled, self._room))
+
+    def of_amounts(self, amounts: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """What `amounts` makes amounts [rows, width] of, and the logs of its slopes by them.
+
+        The slope of what lies beyond all that `amounts` gives is 0: it has no density.
+        """
+        unit, spread, low, high, room = (
+            jnp.asarray(a, amounts.dtype) for a in (self.unit, self.spread, self.low, self.high, self._room)
+        )
+        placed = self(amounts)
+        outside = jnp.where(placed > high, placed - high, jnp.where(placed < low, placed - low, 0.0))
+        share = outside / room
+        within = jnp.abs(share) < 1
+        reached = jnp.where(within, share, 0.0)
+        steep = -jnp.log1p(-(reached**2)) - jnp.log(spread * jnp.sqrt(unit**2 + amounts**2))
+        return placed - outside + room * jnp.arctanh(reached), jnp.where(within, steep, -jnp.inf)
+
+    @property
+    def _room(self) -> Any:
+        """Scaled amounts above the largest, within which amounts double [width]."""
+        return np.log(TWICE) / self.spread

@@ -10,7 +10,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtri
 
@@ -102,7 +101,7 @@ class FlowConditional(Conditional):
 
     def _seen(self, x: jax.Array) -> jax.Array | None:
         features = self.design(x)
-        return self.scale(features) if features.shape[1] else None
+        return self.scale.near(self.scale(features)) if features.shape[1] else None
 
     def draw(self, x: jax.Array, u: jax.Array) -> jax.Array:
         flow, seen, noise = self._flow(), self._seen(x), ndtri(u)
@@ -110,12 +109,8 @@ class FlowConditional(Conditional):
             drawn = jax.vmap(flow.bijection.transform)(noise)
         else:
             drawn = jax.vmap(flow.bijection.transform)(noise, seen)
-        unit, mean, spread = (
-            jnp.asarray(a, x.dtype) for a in (self.of_targets.unit, self.of_targets.mean, self.of_targets.spread)
-        )
-        return unit * jnp.sinh(mean + spread * drawn)
+        return self.of_targets.amounts(drawn)
 
     def log_prob(self, x: jax.Array, y: jax.Array) -> jax.Array:
-        unit, spread = (jnp.asarray(a, x.dtype) for a in (self.of_targets.unit, self.of_targets.spread))
-        slope = -jnp.log(spread * jnp.sqrt(unit**2 + y**2))
-        return self._flow().log_prob(self.of_targets(y), self._seen(x)) + slope.sum(axis=1)
+        drawn, slope = self.of_targets.of_amounts(y)
+        return self._flow().log_prob(drawn, self._seen(x)) + slope.sum(axis=1)

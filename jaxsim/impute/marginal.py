@@ -2,7 +2,7 @@
 
 Models of scores see one shape of distribution whatever the units and the tail; what they draw goes back through the
 map. It is smooth, so that gradients pass. Below the smallest amount of the donors it goes to 0 as a line in logs; above
-the largest it levels off within a factor of a few: what donors say nothing of is not made up.
+the largest it levels off within a factor of two: what donors say nothing of is not made up.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from jaxsim.impute import rational_quadratic
+from jaxsim.impute.design import TWICE
 from jaxsim.impute.weighted import quantile
 
 KNOTS = 33
-BEYOND = 0.5  # scores above the largest donor's count for at most this much more
 
 
 class Marginal(eqx.Module):
@@ -52,11 +52,10 @@ class Marginal(eqx.Module):
 
     def amount(self, score: jax.Array) -> jax.Array:
         """Amounts [rows] of scores [rows]."""
-        end = jnp.asarray(self.scores, score.dtype)[-1]
+        end, room = jnp.asarray(self.scores, score.dtype)[-1], self._room(score)
         above = jnp.where(score > end, score - end, 0.0)
-        return jnp.exp(
-            rational_quadratic.forward(jnp.where(score > end, end, score) + _level_off(above), *self._knots(score))[0]
-        )
+        near = jnp.where(score > end, end, score) + room * jnp.tanh(above / room)
+        return jnp.exp(rational_quadratic.forward(near, *self._knots(score))[0])
 
     def score(self, amount: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Scores [rows] of positive amounts [rows], and the logs of their slopes by the amount.
@@ -67,15 +66,15 @@ class Marginal(eqx.Module):
         end = jnp.asarray(self.scores, log.dtype)[-1]
         score = rational_quadratic.inverse(log, *self._knots(log))
         _, slope = rational_quadratic.forward(score, *self._knots(score))
-        share = jnp.where(score > end, (score - end) / BEYOND, 0.0)
+        room = self._room(log)
+        share = jnp.where(score > end, (score - end) / room, 0.0)
         reached = jnp.where(share < 1 - 1e-6, share, 1 - 1e-6)
         steep = jnp.where(share < 1, -slope - log - jnp.log1p(-(reached**2)), -jnp.inf)
-        return jnp.where(score > end, end + BEYOND * jnp.arctanh(reached), score), steep
+        return jnp.where(score > end, end + room * jnp.arctanh(reached), score), steep
+
+    def _room(self, like: jax.Array) -> jax.Array:
+        """Scores above the end, on whose line amounts double."""
+        return np.log(TWICE) / jnp.asarray(self.slopes, like.dtype)[-1]
 
     def _knots(self, like: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(jnp.asarray(a, like.dtype) for a in (self.scores, self.logs, self.slopes))
-
-
-def _level_off(above: jax.Array) -> jax.Array:
-    """Scores above the end, bounded: slope 1 at the end, then falling to 0."""
-    return BEYOND * jnp.tanh(above / BEYOND)

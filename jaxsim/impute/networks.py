@@ -79,7 +79,7 @@ class Network(eqx.Module):
 
     def features(self, x: Any) -> Any:
         """What the layers see [rows, features]."""
-        return self.scale(self.design(x))
+        return self.scale.near(self.scale(self.design(x)))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Outputs [rows, outputs] of predictors [rows, columns]."""

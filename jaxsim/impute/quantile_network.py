@@ -14,8 +14,8 @@ from scipy import special
 
 from jaxsim.impute.base import Conditional, Model, number
 from jaxsim.impute.columns import Columns
+from jaxsim.impute.design import Scale
 from jaxsim.impute.networks import Network, Training, require_training, train
-from jaxsim.impute.weighted import quantile
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class QuantileNetwork(Model):
 
     Attributes:
         levels: how many quantiles, evenly spaced on the scale of normal scores from 1 - `last` to `last`.
-        last: level of the highest quantile; beyond it amounts follow the line through the last two.
+        last: level of the highest quantile; beyond it amounts follow the line through the last two, and level
+            off above the donors' largest.
         training: of the network.
     """
 
@@ -46,15 +47,9 @@ class QuantileNetwork(Model):
     ) -> Conditional:  # fmt: skip
         end = special.ndtri(self.last)
         scores = np.linspace(-end, end, self.levels)
-        nonzero = np.abs(y[:, 0])[y[:, 0] != 0]
-        unit = float(quantile(nonzero, [0.5], weights[y[:, 0] != 0])[0]) if len(nonzero) else 1.0
-        values = np.arcsinh(y[:, 0] / unit)
-        centre = float(weights @ values / weights.sum())
-        spread = float(np.sqrt(weights @ (values - centre) ** 2 / weights.sum())) or 1.0
+        scale = Scale.learn(y, weights)
         network = Network.new(given, x, weights, self.levels, self.training, jax.random.fold_in(key, 0))
-        conditional = QuantileNetworkConditional(
-            ((targets.names[0], 1),), network, scores, np.asarray([unit, centre, spread])
-        )
+        conditional = QuantileNetworkConditional(((targets.names[0], 1),), network, scores, scale)
         features = network.features(x)
         level = special.ndtr(scores)
 
@@ -63,7 +58,7 @@ class QuantileNetwork(Model):
             return jnp.mean(jnp.where(rest > 0, level * rest, (level - 1) * rest), axis=1)
 
         layers = train(
-            network.layers, loss, (features, (values - centre) / spread), weights, jax.random.fold_in(key, 1),
+            network.layers, loss, (features, scale(y)[:, 0]), weights, jax.random.fold_in(key, 1),
             self.training, f"quantiles of {targets.names[0]}", progress,
         )  # fmt: skip
         return eqx.tree_at(lambda c: c.network.layers, conditional, layers)
@@ -83,7 +78,7 @@ class QuantileNetworkConditional(Conditional):
 
     network: Network
     scores: Any
-    scale: Any  # unit of the inverse hyperbolic sine, its mean and spread
+    scale: Scale
 
     def draw(self, x: jax.Array, u: jax.Array) -> jax.Array:
         return self.quantiles(x, u[:, :1])[:, :, 0]
@@ -95,5 +90,4 @@ class QuantileNetworkConditional(Conditional):
         piece = jnp.sum(wide[:, :, None] >= scores[1:-1], axis=2)
         low, high = (jnp.take_along_axis(known, piece + k, axis=1) for k in (0, 1))
         value = low + (high - low) * (wide - scores[piece]) / (scores[1] - scores[0])
-        unit, centre, spread = jnp.asarray(self.scale, x.dtype)
-        return (unit * jnp.sinh(centre + spread * value))[:, None, :]
+        return self.scale.amounts(value)[:, None, :]

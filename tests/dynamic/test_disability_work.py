@@ -44,13 +44,15 @@ def workers(earnings: list[dict[int, float]], as_of: Any, **changes: Any) -> Wor
     return w._replace(**changes)
 
 
-def walk(earnings: dict[int, float], until: int, gainful: str = "non_blind") -> tuple[int, int, int, dict[int, bool]]:
+def walk(
+    earnings: dict[int, float], until: int, gainful: str = "non_blind", entitlement: int = ENTITLEMENT
+) -> tuple[int, int, int, dict[int, bool]]:
     """Months by 20 CFR 404.1592, 404.1592a and 404.325, one after the other: what is paid in each."""
     trial, series = law().sga.trial_work, getattr(law().sga, gainful)
     services: list[int] = []
     trial_ends = ceases = terminates = NEVER
     paid = {}
-    for month in range(ENTITLEMENT, until + 1):
+    for month in range(entitlement, until + 1):
         year = month // 12
         monthly = earnings.get(year, 0.0) / 12 if year > ONSET // 12 and month < FULL_AGE else 0.0
         works = monthly > series[year - FIRST_YEAR]
@@ -61,12 +63,10 @@ def walk(earnings: dict[int, float], until: int, gainful: str = "non_blind") -> 
             trial_ends = month if len(services) == 9 else NEVER
             paid[month] = True
             continue
-        if terminates == NEVER and works:
-            if ceases == NEVER:
-                ceases = month
-                terminates = month + 3 if month > trial_ends + 36 else NEVER
-            elif month > ceases + 2 and month > trial_ends + 36:
-                terminates = month
+        if works and ceases == NEVER:
+            ceases = month
+        if works and terminates == NEVER and month > trial_ends + 36:  # 423(a)(1): or the third month after cessation
+            terminates = max(month, ceases + 3)
         paid[month] = month < terminates and (not works or month <= ceases + 2)
     return trial_ends, ceases, terminates, paid
 
@@ -74,7 +74,10 @@ def walk(earnings: dict[int, float], until: int, gainful: str = "non_blind") -> 
 CAREERS = {
     "no work": {},
     "below trial work": {2006: 7000},
-    "trial work alone, four months in each of two years": {2006: 9000, 2012: 9300},
+    "trial work alone, twelve months": {2006: 9000, 2012: 9300},
+    "in the year of the onset": {2003: 90_000, 2008: 9000},
+    "before entitlement and in its first year": {2004: 9000, 2005: 9000},
+    "in grace at the end of the three years": {2006: 9000, 2009: 40_000, 2010: 40_000},
     "works from 2006 on": dict.fromkeys(range(2006, 2040), 40_000),
     "one year, in the three years": {2006: 9000, 2008: 30_000},
     "stops and resumes": {2006: 9000, 2007: 20_000, 2009: 20_000, 2015: 30_000},
@@ -95,6 +98,32 @@ def test_months_paid_are_those_of_a_walk() -> None:
             for field, value in zip(("trial_ends", "ceases", "terminates"), expected, strict=True):
                 assert set(getattr(by_career, field)[row]) == {value}, (name, field)
             assert by_career.payable[row].tolist() == [float(paid[month]) for month in months], name
+
+
+@pytest.mark.parametrize("entitlement", [12 * 2004 + 7, 12 * 2005 + 4])
+def test_entitlement_within_a_year_of_work(entitlement: int) -> None:
+    """Trial months then begin within a year, and nine of them may lie too far apart."""
+    months = np.arange(12 * 2006, 12 * 2022, 7)
+    careers = {**CAREERS, "nine months, too far apart": {entitlement // 12: 9000, 2011: 9600, 2012: 9600}}
+    asked = workers([c for c in careers.values() for _ in months], np.tile(months, len(careers)))
+    asked = asked._replace(entitlement=jnp.full(len(asked.born), entitlement, jnp.int32))
+    found = disability_work(asked, law())
+    for row, (name, earnings) in enumerate(careers.items()):
+        *expected, paid = walk(earnings, 12 * 2034, entitlement=entitlement)
+        mine = slice(row * len(months), (row + 1) * len(months))
+        for field, value in zip(("trial_ends", "ceases", "terminates"), expected, strict=True):
+            assert set(np.asarray(getattr(found, field)[mine])) == {value}, (name, field)
+        assert found.payable[mine].tolist() == [float(paid[month]) for month in months], name
+    assert found.trial_ends[-1] == 12 * 2011 + 8
+
+
+def test_months_of_grace_are_paid_before_entitlement_ends() -> None:
+    p = law()
+    longer = p.replace({"sga.grace_months": p.sga.grace_months + 9})
+    career = [{2006: 9000, 2009: 40_000}]
+    found = disability_work(workers(career, 12 * 2010 + 1), longer)
+    assert (found.ceases[0], found.terminates[0], found.payable[0]) == (12 * 2009, 12 * 2010, 0)
+    assert disability_work(workers(career, 12 * 2009 + 11), longer).payable[0] == 1
 
 
 def test_by_hand() -> None:

@@ -65,6 +65,24 @@ def test_scale_is_by_weight_and_smooth_at_constants() -> None:
 # --- quantiles ------------------------------------------------------------------------------------------------------
 
 
+def test_features_and_amounts_level_off_beyond_the_donors() -> None:
+    donors = np.array([[-50.0], [0.0], [10.0], [1_000.0]])
+    with js.precision("float64"):
+        scale = Scale.learn(donors, np.ones(4))
+        np.testing.assert_array_equal(scale.near(scale(donors)), scale(donors))
+        np.testing.assert_allclose(scale.amounts(jnp.asarray(scale(donors))), donors, atol=1e-9)
+        far = jnp.asarray([[-1e12], [1e3], [1e4], [1e12]])
+        seen = np.asarray(scale.near(scale(far)))[:, 0]
+        assert scale.low[0] - 1 <= seen[0] < scale.low[0]
+        assert (np.diff(seen) > 0).all()
+        assert seen[-1] <= scale.high[0] + 1
+        amounts = np.asarray(scale.amounts(jnp.asarray([[-1e6], [1e6]])))[:, 0]
+        assert -120 < amounts[0] < -99  # small amounts, of the size of the unit, somewhat further
+        assert amounts[1] == pytest.approx(2_000, rel=0.01)
+        near_end = jnp.asarray(scale.high[0] + 1e-7)
+        assert jax.grad(lambda z: scale.near(z[None, None])[0, 0])(near_end) == pytest.approx(1)
+
+
 @pytest.fixture(scope="module")
 def quantiles() -> Imputer:
     training = Training(width=16, layers=1, epochs=40, patience=40, batch=200, rate=1e-2)
@@ -78,6 +96,14 @@ def test_quantile_network_learns_the_truth(quantiles: Imputer) -> None:
     from scipy.stats import norm
 
     np.testing.assert_allclose(found, 2 * x[:, None] + 0.5 * norm.ppf(levels), atol=0.2)
+
+
+def test_draws_stay_near_the_donors_wherever_the_receiver_is(quantiles: Imputer) -> None:
+    most = 2.02 * np.abs(normal().y).max()
+    found = quantiles.sample(pd.DataFrame({"x": np.repeat([-1e9, -3.0, 3.0, 1e9], 500)}), 0)
+    assert np.abs(found["y"]).max() <= most
+    extreme = quantiles.quantiles(pd.DataFrame({"x": [-1e9, 1e9]}), [1e-9, 1 - 1e-9]).to_numpy(float)
+    assert np.abs(extreme).max() <= most
 
 
 def test_quantiles_never_cross_and_draws_rise(quantiles: Imputer) -> None:
@@ -175,6 +201,12 @@ def test_density_of_a_flow_is_that_of_its_draws(flow: Imputer) -> None:
 
         slope, found = both(flow.conditional, x, u)
     np.testing.assert_allclose(found, -np.linalg.slogdet(slope)[1], atol=1e-4)
+
+
+def test_draws_of_a_flow_stay_near_the_donors(flow: Imputer) -> None:
+    found = flow.sample(pd.DataFrame({"x": np.repeat([-1e9, -3.0, 3.0, 1e9], 500)}), 0)
+    assert np.abs(found["y"]).max() <= 2.02 * np.abs(normal(600).y).max()
+    assert found["z"].max() < 30
 
 
 def test_flow_draws_every_target(flow: Imputer) -> None:

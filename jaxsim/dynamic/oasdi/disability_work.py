@@ -37,8 +37,11 @@ class DisabilityWork(NamedTuple):
 def disability_work(w: Workers, p: Any, blind: Any = False) -> DisabilityWork:
     """Effects of the earnings of disabled workers on their benefits: a pure function, made of steps.
 
-    Earnings of a year are spread evenly over its months; those of the year of the onset are taken as earned before it.
-    From full retirement age on nothing more ends, and workers of other kinds are let alone.
+    Earnings of a year are spread evenly over its months; those of the year of the onset are taken as earned before it,
+    and trial work begins with entitlement (the regulation asks for the application, too). From full retirement age on
+    nothing more ends; what ended before needs a new claim, of old age. Workers of other kinds are let alone. Not looked
+    at: reinstatement on request within five years, the suspension of the blind from 55 on, unsuccessful attempts and
+    expenses that work with an impairment brings.
 
     Args:
         w: workers.
@@ -53,7 +56,7 @@ def disability_work(w: Workers, p: Any, blind: Any = False) -> DisabilityWork:
 
     def months_above(amounts: jax.Array) -> jax.Array:
         """Months of the years in which monthly earnings are above amounts [months, workers]."""
-        return (amounts < w.earnings.T / 12.0).repeat(12, axis=0) & tested
+        return (12.0 * amounts < w.earnings.T).repeat(12, axis=0) & tested
 
     def first(of: jax.Array) -> jax.Array:
         return jnp.min(jnp.where(of, month, NEVER), axis=0)
@@ -70,8 +73,8 @@ def disability_work(w: Workers, p: Any, blind: Any = False) -> DisabilityWork:
     ceases = first(after)
     last_grace = ceases + at(law.grace_months, year(ceases)).astype(ceases.dtype) - 1
     until = trial_ends + at(law.reentitlement_months, year(trial_ends)).astype(trial_ends.dtype)
-    later = first(after & (month > until) & (month > last_grace))
-    terminates = jnp.where((ceases > until) & (ceases < NEVER), last_grace + 1, later)
+    gains = first(after & (month > until))  # the first month that ends entitlement, but not the months of grace
+    terminates = jnp.where((ceases < NEVER) & (last_grace >= gains), last_grace + 1, gains)
 
     now = jnp.any(after & (month == w.as_of), axis=0)
     stopped = (w.as_of >= terminates) | (now & (w.as_of > last_grace))

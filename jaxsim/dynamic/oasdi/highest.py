@@ -15,7 +15,7 @@ CENT = 0.01
 MOST = 2.0**31 - 256
 """Largest whole number of units; where amounts reach 21 million dollars units are larger than a cent."""
 COUNT = jnp.int16
-"""Small whole numbers: years are counted some 25 times."""
+"""Type of counts of years: narrow, as a search takes some 25 of them."""
 
 
 def share_counted(amounts: jax.Array, number: jax.Array) -> jax.Array:

@@ -97,7 +97,8 @@ def insured(w: Workers, p: Any) -> Insured:
 
     Quarters are known by year, not by place in it. So of the year of the event, and of the first year of a window,
     those count that could lie in its quarters there. Who is not insured at the onset of a disability may be in a later
-    quarter, up to that in which the waiting period of five months begins (20 CFR 404.131(b)).
+    quarter, up to that in which the waiting period of five months begins (20 CFR 404.131(b)): those within a year of
+    the onset, when its year's quarters have all come, and the last one are tried.
     """
     event, by_year = _event(w), quarters_by_year(taxable(w, p), p)
     quarters, needed, is_fully = fully_insured(w, p)
@@ -123,7 +124,7 @@ def insured(w: Workers, p: Any) -> Insured:
         return (covered(month // 3, month) >= needed) & (usual | (month < w.born + 372) & young)
 
     last = greater(w.onset, w.entitlement - WAITING_PERIOD)
-    tried = [last, *(lesser(w.onset + later, last) for later in (0, 3, 6, 9))]  # years with the onset's fill up
+    tried = [last, *(lesser(w.onset + later, last) for later in (0, 3, 6, 9))]
     of_disability = functools.reduce(jnp.logical_or, map(disability, tried))
     of_disability = jnp.where(w.quarters >= 0, fully, of_disability)  # quarters that are given have no dates
     entitled = jnp.where(w.kind == DISABILITY, of_disability, jnp.where(w.kind == SURVIVOR, fully | currently, fully))

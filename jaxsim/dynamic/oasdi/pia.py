@@ -163,7 +163,7 @@ def amounts(w: Workers, basis: Basis, p: Any, r: Rounding) -> Amounts:
 
     A pension from work that is not covered lowers what the formula gives, and with it the family maximum and every
     increase, but not the special minimum. The family maximum of the disabled holds until full retirement age, with the
-    special minimum as well (42 USC 403(a)(6)), but leaves that to the worker.
+    special minimum as well (42 USC 403(a)(6)), and is never below the worker's own amount.
     """
     eligible = basis.eligible
     aime, first = before_increases(w, basis, p, r)
