@@ -8,8 +8,6 @@ import pytest
 import jaxsim as js
 from jaxsim import outcomes
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
-
 
 @pytest.fixture(autouse=True)
 def float64():

@@ -10,8 +10,6 @@ from jaxsim.data.ageing import age_to
 from jaxsim.score import BUDGET, Component, Score
 from jaxsim.simulation import Simulation
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
-
 CREDIT = js.Reform({"irs.credits.ctc.amount": {2026: 3000}}, name="credit")
 RATE = js.Reform({"irs.income_tax.rates.rate.3": {2026: 0.25}}, name="rate")
 SHORT = range(2026, 2029)
@@ -126,6 +124,7 @@ def test_a_year_is_data(aged_sim: js.Simulation) -> None:
     assert kernel._cache_size() == before
 
 
+@pytest.mark.slow
 def test_population_taken_as_it_is_stays_so(population: js.Population) -> None:
     older = js.Simulation(population, 2030, age=False)
     scored = older.score(CREDIT, range(2030, 2032))

@@ -9,8 +9,6 @@ from jaxsim import program
 from jaxsim.errors import JaxsimError
 from tests.conftest import make_population
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
-
 
 def test_calculate_gives_a_frame_by_unit(sim):
     frame = sim.calculate("income_tax", "filing_status")

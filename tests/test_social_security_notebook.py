@@ -4,6 +4,8 @@ import pytest
 
 from tests.notebooks import answer, outputs, pictures, run_notebook
 
+pytestmark = pytest.mark.slow
+
 ASK = """
 import json
 print("RESULT " + json.dumps({

@@ -7,8 +7,6 @@ import jaxsim as js
 from jaxsim.measures import resolve
 from jaxsim.sweep.kernel import Kernel
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
-
 PATHS = {
     "irs.credits.ctc.amount": np.linspace(0, 5_000, 41),
     "irs.deductions.standard.amount.JOINT": np.linspace(20_000, 40_000, 41),

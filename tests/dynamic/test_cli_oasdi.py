@@ -151,6 +151,7 @@ def test_a_mistake_has_no_traceback_and_leaves_old_files(given: list[Any], tmp_p
 LIVES = "id,sex,birth_date,entitlement\n7,female,1963-05-10,\n8,male,1963-07-01,2030-07\n"
 
 
+@pytest.mark.slow
 def test_lifetimes(tmp_path: Path) -> None:
     (tmp_path / "lives.csv").write_text(LIVES)
     (tmp_path / "earnings.csv").write_text(EARNINGS)

@@ -74,7 +74,7 @@ def valuation(w: Workers, rate: float = 0.03) -> Valuation:
     return Valuation(deaths, sex, w.born + 744, jnp.asarray(rate), jnp.asarray(contribution_rate(LAW)))
 
 
-@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("exact", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_benefits_of_every_span_are_those_of_the_month_asked_for(exact: bool) -> None:
     w = workers()
     of = RETIREMENT(w, LAW, exact=exact)
@@ -148,7 +148,7 @@ def by_hand(w: Workers, v: Valuation, k: int, received: np.ndarray) -> tuple[flo
     return paid_in, benefits
 
 
-@pytest.mark.parametrize("k", [0, 4])
+@pytest.mark.parametrize("k", [0, pytest.param(4, marks=pytest.mark.slow)])
 def test_present_values_are_sums_over_months(k: int) -> None:
     w = workers()
     v = valuation(w)

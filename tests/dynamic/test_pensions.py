@@ -48,6 +48,7 @@ def answers(cases: list[Case]) -> Any:
     return jax.device_get(compiled(as_workers(cases), nobody, law())[0])
 
 
+@pytest.mark.slow
 def test_months_of_the_reduction() -> None:
     """From the first month of pension and benefit to December 2023, and never after death."""
     as_of, later = (2022, 6), {"pension": 2000.0, "pension_from": (2022, 7)}

@@ -77,7 +77,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"jaxsim.impute.{module}.train", lambda trained, *_: trained)
 
 
-@pytest.mark.parametrize("name", [*MODELS, "spline"])
+@pytest.mark.parametrize("name", [*MODELS, pytest.param("spline", marks=pytest.mark.slow)])
 def test_the_same_draws_bit_for_bit(name: str, tmp_path: Path) -> None:
     if name == "flow":
         pytest.importorskip("flowjax")

@@ -27,8 +27,6 @@ from jaxsim.rules.us.inputs import JOINT, SEPARATE
 from jaxsim.rules.us.units import DERIVED
 from jaxsim.simulation import Simulation
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
-
 YEAR = 2026
 UNITS = 256
 PROFILE = settings(max_examples=10, deadline=None, derandomize=True, database=None)
@@ -177,6 +175,7 @@ def columns(population: Population, *targets: str, **options: Any) -> dict[str, 
 
 @PROFILE
 @given(SEEDS, st.sampled_from([1.0, 100.0, 5_000.0, 60_000.0]))
+@pytest.mark.slow
 def test_tax_rises_with_wages(seed: int, step: float) -> None:
     person, unit = draw(seed)
     limited = ("is_taxed_at_parents_rate", "dependent_care_benefits", "head_is_dependent_elsewhere")

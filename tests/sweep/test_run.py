@@ -25,8 +25,6 @@ from jaxsim.sweep.hashes import of_functions
 from jaxsim.sweep.kernel import Kernel
 from jaxsim.sweep.ledger import Ledger
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
-
 WAGE_BASE = "irs.payroll.social_security.wage_base"
 CREDIT = "irs.credits.ctc.amount"
 PLAN = js.grid({WAGE_BASE: np.linspace(100_000, 300_000, 40)})  # 5 chunks of 8
