@@ -157,7 +157,7 @@ def family(
             raise ValueError("member entitled before the worker's entitlement or death")
         insured = result["fully_insured"]
         if record["benefit_type"] == "disability":
-            insured = insured and result["disability_insured"]
+            insured = result["disability_insured"]  # which asks for fully insured in the same month
         if dead and relation not in WIDOWS and relation != "parent":  # 402(d)(1), (g)(1): fully or currently insured
             insured = insured or result["currently_insured"]
 

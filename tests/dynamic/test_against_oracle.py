@@ -50,7 +50,8 @@ def of_worker(case: Case, found: dict[str, Any]) -> dict[str, float]:
 
     Left out are the average earnings of a worker who has the special minimum, which they do not matter to; and, where
     such a worker works on, the benefit: the statute leaves open whether that raises the ordinary amount, to which
-    delayed credits are added. The oracle takes it not to, the library to.
+    delayed credits are added and of which the family maximum of the disabled is made. The oracle takes it not to, the
+    library to.
     """
     record = case.record
     kind, fully = record["benefit_type"], found["fully_insured"]
@@ -60,13 +61,19 @@ def of_worker(case: Case, found: dict[str, Any]) -> dict[str, float]:
         "survivor": fully or found["currently_insured"],
     }
     numbers = {"aime", "pia", "family_maximum", "months", "benefit", "quarters"}
-    works_on = kind != "survivor" and max(case.earnings, default=0) >= record["entitlement"][0]
     if found["method"] == "special_minimum":
-        numbers -= {"aime", "benefit"} if works_on else {"aime"}
+        numbers -= {"aime"} | ({"benefit"} if works_on(case) else set())
+        numbers -= {"family_maximum"} if works_on(case) and kind == "disability" else set()
     answers = {name: float(found[name]) for name in numbers}
     if kind == "survivor" and found["worker_amount"] is not None:
         answers["amount"] = float(found["worker_amount"])
     return {**answers, "insured": insured[kind], "fully_insured": fully}
+
+
+def works_on(case: Case) -> bool:
+    """Whether there are earnings after the claim of a living worker."""
+    record = case.record
+    return record["benefit_type"] != "survivor" and max(case.earnings, default=0) >= record["entitlement"][0]
 
 
 def differences(cases: Sequence[Case]) -> tuple[dict[tuple[str, str], list[Any]], Counter]:
@@ -93,6 +100,8 @@ def differences(cases: Sequence[Case]) -> tuple[dict[tuple[str, str], list[Any]]
         for name, value in expected.items():
             if abs(getattr(paid, name)[row] - value) > 1e-6:
                 wrong[kind, name].append((row, getattr(paid, name)[row], value))
+        if kind == "disability" and found["method"] == "special_minimum" and works_on(case):
+            continue  # see `of_worker`
         for at, member in zip(places, family, strict=True):
             counts[member["relation"]] += 1
             counts["offset"] += member["offset"] > 0
